@@ -6,11 +6,11 @@
 #include "tidegate/base/attr.h"
 
 // Aborts with the expression and place when `condition` is false. Any thread.
-#define assert_always(condition)                                                                   \
-    do {                                                                                           \
-        if (UNLIKELY(!(condition))) {                                                              \
-            assert_failed(#condition, __FILE__, __LINE__);                                         \
-        }                                                                                          \
+#define assert_always(condition) \
+    do { \
+        if (UNLIKELY(!(condition))) { \
+            assert_failed(#condition, __FILE__, __LINE__); \
+        } \
     } while (0)
 
 // Prints one line to standard error and aborts. Never returns.

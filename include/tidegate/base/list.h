@@ -72,11 +72,11 @@ static inline void list_splice(struct list *to, struct list *from)
 }
 
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
-#define list_for_each(pos, head)                                                                   \
+#define list_for_each(pos, head) \
     for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 // The body may remove `pos` from the list, and nothing else.
-#define list_for_each_safe(pos, head)                                                              \
-    for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head);                  \
+#define list_for_each_safe(pos, head) \
+    for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head); \
          pos = pos##_next, pos##_next = pos->next)
 
 #endif

@@ -43,12 +43,12 @@ bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
 
 // log_at(LOG_INFO, "listening", log_text("name", n), log_num("port", p));
-#define log_at(level, msg, ...)                                                                    \
-    do {                                                                                           \
-        if (log_is_on(level)) {                                                                    \
-            const struct log_field log_fields_[] = {{0} __VA_OPT__(, ) __VA_ARGS__};               \
-            log_write(level, msg, log_fields_ + 1, ARRAY_LEN(log_fields_) - 1);                    \
-        }                                                                                          \
+#define log_at(level, msg, ...) \
+    do { \
+        if (log_is_on(level)) { \
+            const struct log_field log_fields_[] = {{0} __VA_OPT__(, ) __VA_ARGS__}; \
+            log_write(level, msg, log_fields_ + 1, ARRAY_LEN(log_fields_) - 1); \
+        } \
     } while (0)
 
 // Lets `per_second` events a second through and counts the rest.
