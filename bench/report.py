@@ -1,0 +1,131 @@
+"""From the results of all rounds to a Markdown table."""
+
+import os
+import platform
+import re
+import statistics
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def pairs(results, floor):
+    """(result, floor's result) of the same round."""
+    by_round = {result["round"]: result for result in floor}
+    return [(result, by_round[result["round"]]) for result in results
+            if result["round"] in by_round]
+
+
+def ratios(row, results, floor):
+    """The figure over the floor's in each round: both were measured a moment apart."""
+    return [result[row.figure] / base[row.figure] for result, base in pairs(results, floor)
+            if base[row.figure] > 0]
+
+
+def quantity(row, value):
+    if row.figure == "bytes_each":
+        return f"{value:,.0f} B"
+    return f"{value / 1000:,.2f} µs"
+
+
+def spread(values, form):
+    if len(values) < 2:
+        return form(median(values))
+    return f"{form(median(values))} ({form(min(values))}–{form(max(values))})"
+
+
+def row_line(row, name, results, floor):
+    def of(field):
+        return median([result[field] for result in results])
+
+    cells = [name, spread([result[row.figure] for result in results],
+                          lambda value: quantity(row, value))]
+    if row.floor:
+        found = ratios(row, results, floor)
+        cells.append(spread(found, lambda value: f"{value:.2f}") if found else "–")
+    if row.is_idle:
+        cells += [f"{of('connections'):,.0f}", f"{of('resident_bytes') / 2**20:,.1f} MiB",
+                  f"{of('server_pings'):,.0f}", f"{of('pongs'):,.0f}"]
+    else:
+        cells += [f"{of('per_second'):,.0f}", f"{of('p50_us'):,.0f} µs", f"{of('p99_us'):,.0f} µs",
+                  f"{of('server_cpu_share'):.0%}", f"{of('load_cpu_share'):.0%}",
+                  f"{of('server_wait_share'):.0%}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def row_table(row, results_by_server):
+    heads = ["server", row.figure_title]
+    if row.floor:
+        heads.append(f"of {row.floor}")
+    if row.is_idle:
+        heads += ["connections", "resident", "pings answered", "pings sent and answered"]
+    else:
+        unit = next(iter(results_by_server.values()))[0]["unit"]
+        unit = {"delivery": "deliveries"}.get(unit, unit + "s")
+        heads += [f"{unit}/s", "p50", "p99", "server busy", "load busy", "server kept waiting"]
+    lines = [f"### {row.title}", "", "| " + " | ".join(heads) + " |",
+             "|---" + "|---:" * (len(heads) - 1) + "|"]
+    floor = results_by_server.get(row.floor, [])
+    for name, results in results_by_server.items():
+        lines.append(row_line(row, name, results, floor))
+    return lines + [""]
+
+
+def reached(row, results_by_server):
+    """(what was reached, yes or no) for the row's target."""
+    results = results_by_server.get(row.measured)
+    if not results:
+        return "not measured", "–"
+    if row.floor:
+        values = ratios(row, results, results_by_server.get(row.floor, []))
+        if not values:
+            return "not measured", "–"
+        text = spread(values, lambda value: f"{value:.2f}")
+    else:
+        values = [result[row.figure] for result in results]
+        text = spread(values, lambda value: quantity(row, value))
+    return text, "yes" if median(values) <= row.target else "**no**"
+
+
+def target_table(rows, results):
+    lines = ["## Targets", "", "| row | to reach | reached | |", "|---|---|---|---|"]
+    for row in rows:
+        if row.target:
+            text, answer = reached(row, results.get(row.key, {}))
+            lines.append(f"| {row.title} | {row.target_title} | {text} | {answer} |")
+    return lines + [""]
+
+
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        found = re.search(r"^model name\s*:\s*(.+)$", file.read(), re.MULTILINE)
+    return found.group(1) if found else platform.machine()
+
+
+def is_virtual():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        return " hypervisor" in file.read()
+
+
+def machine_lines():
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    where = "in a virtual machine" if is_virtual() else "on hardware"
+    return [f"- CPU: {cpu_model()}, {os.cpu_count()} cores, {where}; {memory:.0f} GiB",
+            f"- Kernel: {platform.system()} {platform.release()}"]
+
+
+def whole(title, facts, rows, results, failures):
+    lines = [f"# {title}", "", *machine_lines(), *[f"- {fact}" for fact in facts], ""]
+    lines += target_table(rows, results)
+    lines += ["## Rows", "",
+              "Medians of the rounds (least–most). A ratio is taken within each round, then the "
+              "median of these. *Busy* is CPU time over the window; *kept waiting* is time the "
+              "server was ready and had no CPU: above a few percent, the machine was not quiet.",
+              ""]
+    for row in rows:
+        if results.get(row.key):
+            lines += row_table(row, results[row.key])
+    if failures:
+        lines += ["## Failed", "", *[f"- {failure}" for failure in failures], ""]
+    return "\n".join(lines)
