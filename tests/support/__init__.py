@@ -1,0 +1,1 @@
+"""What the suites share: the gateway under test, clients, the runner."""
