@@ -63,10 +63,10 @@ uint32_t hub_channels(const struct hub *hub)
     return atomic_load_explicit(&hub->channels, memory_order_relaxed);
 }
 
-// Maps take the low bits of the hash, so the shard takes the high ones.
+// Maps take the high bits of the hash for the bucket, so the shard takes the low ones.
 static struct hub_shard *hub_lock(struct hub *hub, uint64_t hash)
 {
-    struct hub_shard *shard = &hub->shards[hash >> 58];
+    struct hub_shard *shard = &hub->shards[hash % HUB_SHARDS];
     pthread_mutex_lock(&shard->lock);
     return shard;
 }
