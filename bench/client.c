@@ -271,12 +271,10 @@ void load_measure_begin(struct load *load)
     load->message_count = 0;
     memset(&load->latency, 0, sizeof(load->latency));
     probe_read(&load->probe, &load->from);
-    load->is_measuring = true;
 }
 
 void load_measure_end(struct load *load)
 {
-    load->is_measuring = false;
     probe_read(&load->probe, &load->to);
 }
 

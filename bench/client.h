@@ -62,7 +62,8 @@ struct load {
     uint64_t now_ns;     /* as of the connection being read */
     uint64_t ping_count; /* pings of the server that were answered */
     uint64_t pong_count; /* answers to pings of ours */
-    bool is_measuring;
+    bool is_draining;    /* nothing new is sent; missing_count messages are to come */
+    uint64_t missing_count;
     uint64_t message_count; /* in the measured window */
     struct histogram latency;
     struct probe_reading from;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STUCK_NS = 1000000000, STUCK_SECONDS = 10, SETTLE_MS = 500 };
+enum { SECOND_NS = 1000000000, STUCK_SECONDS = 10, SETTLE_MS = 500 };
 
 /* ---- echo: each connection has in_flight messages on their way, and expects its own in order */
 
@@ -48,14 +48,40 @@ static uint64_t take_expected(struct load *load, struct client *client,
     return sent_ns;
 }
 
+/* What comes after the window was sent in it, but is no part of its figures. */
+static void count_message(struct load *load, uint64_t sent_ns)
+{
+    if (load->is_draining) {
+        load->missing_count--;
+        return;
+    }
+    load->message_count++;
+    histogram_add(&load->latency, load->now_ns - sent_ns);
+}
+
 static void echo_on_message(struct load *load, struct client *client,
                             const struct wire_frame *frame)
 {
     uint64_t sent_ns = take_expected(load, client, frame);
 
-    load->message_count++;
-    histogram_add(&load->latency, load->now_ns - sent_ns);
-    echo_send(load, client, client->next_number + load->options.in_flight - 1);
+    count_message(load, sent_ns);
+    if (!load->is_draining) {
+        echo_send(load, client, client->next_number + load->options.in_flight - 1);
+    }
+}
+
+/* What is on its way when the window ends must come too: a lost message fails the run. */
+static void drain(struct load *load)
+{
+    uint64_t end_ns = probe_now_ns() + (uint64_t)STUCK_SECONDS * SECOND_NS;
+
+    load->is_draining = true;
+    while (load->missing_count > 0) {
+        load_turn(load, 100);
+        if (probe_now_ns() > end_ns) {
+            probe_fail("%llu messages never came", (unsigned long long)load->missing_count);
+        }
+    }
 }
 
 static void echo_run(struct load *load)
@@ -71,6 +97,8 @@ static void echo_run(struct load *load)
     load_measure_begin(load);
     load_run_for(load, load->options.seconds);
     load_measure_end(load);
+    load->missing_count = (uint64_t)load->options.connections * load->options.in_flight;
+    drain(load);
     load_print(load, "message");
     puts("}");
 }
@@ -102,9 +130,19 @@ static void fanout_on_message(struct load *load, struct client *client,
     if (number >= fanout->published) {
         probe_fail("publication %llu came before it was published", (unsigned long long)number);
     }
-    load->message_count++;
-    histogram_add(&load->latency, load->now_ns - sent_ns);
+    count_message(load, sent_ns);
     fanout->received[number % load->options.in_flight]++;
+}
+
+static uint64_t fanout_missing_count(const struct load *load)
+{
+    const struct fanout *fanout = load->mode_state;
+    uint64_t count = 0;
+
+    for (uint64_t number = fanout->completed; number < fanout->published; number++) {
+        count += load->options.connections - fanout->received[number % load->options.in_flight];
+    }
+    return count;
 }
 
 static size_t put_publication(const struct load *load, uint8_t *to, uint64_t number, uint64_t now)
@@ -145,7 +183,7 @@ static void fanout_publish(struct load *load, struct client *publisher)
     if (len > 0) {
         client_send(publisher, fanout->batch, len);
         fanout->moved_ns = now_ns;
-    } else if (now_ns - fanout->moved_ns > (uint64_t)STUCK_SECONDS * STUCK_NS) {
+    } else if (now_ns - fanout->moved_ns > (uint64_t)STUCK_SECONDS * SECOND_NS) {
         probe_fail("publication %llu reached %u of %u subscribers, then nothing came",
                    (unsigned long long)fanout->completed,
                    fanout->received[fanout->completed % width], load->options.connections);
@@ -187,6 +225,8 @@ static void fanout_run(struct load *load)
     load_measure_begin(load);
     fanout_run_for(load, publisher, load->options.seconds);
     load_measure_end(load);
+    load->missing_count = fanout_missing_count(load);
+    drain(load);
     load_print(load, "delivery");
     puts("}");
     free(fanout.received);
@@ -281,7 +321,7 @@ static void accept_run_for(struct load *load, double seconds)
             struct client *client = &load->clients[i];
             if (client->state == CLIENT_CLOSED) {
                 client_begin(load, client, CLIENT_PLAIN);
-            } else if (now_ns > client->since_ns + (uint64_t)STUCK_SECONDS * STUCK_NS) {
+            } else if (now_ns > client->since_ns + (uint64_t)STUCK_SECONDS * SECOND_NS) {
                 probe_fail("a connection took more than %d seconds", STUCK_SECONDS);
             }
         }

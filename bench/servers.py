@@ -189,11 +189,16 @@ class Gateway(Server):
 
 
 class Floor(Server):
-    def __init__(self, binary, send):
-        self.name = f"floor ({send})"
+    """Started a second time in each round as `again`: its ratio to the first shows the noise."""
+
+    def __init__(self, binary, send, again=""):
+        self.name = f"floor ({send}){again}"
         self.binary = str(binary)
         self.send = send
-        self.rows = ALL_ROWS if send == "each" else ("fanout16",)
+        if again:
+            self.rows = ("echo", "fanout1") if send == "each" else ("fanout16",)
+        else:
+            self.rows = ALL_ROWS if send == "each" else ("fanout16",)
 
     def command(self, port, folder, ping_seconds):
         return [self.binary, "--port", str(port), "--send", self.send]
