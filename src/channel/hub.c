@@ -82,16 +82,10 @@ static struct record *hub_find_locked(struct hub_shard *shard, uint64_t hash, st
     return node != NULL ? container_of(node, struct record, node) : NULL;
 }
 
-// The channel's record without what is over by now; a new one if there is none; NULL past the
-// limit.
-static struct record *hub_open_locked(struct hub *hub, struct hub_shard *shard, uint64_t hash,
-                                      struct bytes channel, int64_t now_ms)
+// A new record for the channel, which has none; NULL past the limit.
+static struct record *hub_add_locked(struct hub *hub, struct hub_shard *shard, uint64_t hash,
+                                     struct bytes channel)
 {
-    struct record *record = hub_find_locked(shard, hash, channel);
-    if (record != NULL) {
-        record_expire(record, now_ms);
-        return record;
-    }
     uint32_t before = atomic_fetch_add_explicit(&hub->channels, 1, memory_order_relaxed);
     if (before >= hub->options.channels_max) {
         atomic_fetch_sub_explicit(&hub->channels, 1, memory_order_relaxed);
@@ -99,8 +93,21 @@ static struct record *hub_open_locked(struct hub *hub, struct hub_shard *shard, 
         return NULL;
     }
     metric_add(METRIC_CHANNELS, 1);
-    record = record_create(channel);
+    struct record *record = record_create(channel);
     map_add(&shard->records, &record->node, hash);
+    return record;
+}
+
+// The channel's record without what is over by now; a new one if there is none; NULL past the
+// limit.
+static struct record *hub_open_locked(struct hub *hub, struct hub_shard *shard, uint64_t hash,
+                                      struct bytes channel, int64_t now_ms)
+{
+    struct record *record = hub_find_locked(shard, hash, channel);
+    if (record == NULL) {
+        return hub_add_locked(hub, shard, hash, channel);
+    }
+    record_expire(record, now_ms);
     return record;
 }
 
@@ -170,15 +177,19 @@ static int hub_publish_locked(struct hub *hub, struct hub_shard *shard,
     bool is_kept = hub_keeps_history(request->settings) && !request->skip_history;
     bool has_key = request->idempotency_key.len > 0 && hub->options.idempotency_keys_max > 0;
     struct position position = {.offset = 0};
-    struct record *record = hub_find_locked(shard, publication->channel_hash, publication->channel);
-    if (record == NULL && !is_kept && !has_key) {
+    int64_t now_ms = clock_now_ms();
+    uint64_t hash = publication->channel_hash;
+    struct record *record = hub_find_locked(shard, hash, publication->channel);
+    if (record != NULL) {
+        record_expire(record, now_ms);
+    } else if (is_kept || has_key) {
+        record = hub_add_locked(hub, shard, hash, publication->channel);
+        if (record == NULL) {
+            return -ENOSPC;
+        }
+    } else {
         *ret_position = position; // nobody listens and nothing is to be remembered
         return 1;
-    }
-    int64_t now_ms = clock_now_ms();
-    record = hub_open_locked(hub, shard, publication->channel_hash, publication->channel, now_ms);
-    if (record == NULL) {
-        return -ENOSPC;
     }
     if (has_key && record->keys != NULL &&
         idempotency_find(record->keys, request->idempotency_key, now_ms, ret_position)) {
