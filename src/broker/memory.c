@@ -37,6 +37,7 @@ static void memory_subscribe(struct broker *broker, const struct hub_subscribe_r
 {
     struct hub_subscribed *subscribed = mem_zalloc(sizeof(*subscribed));
     subscribed->reply.to = caller.ref;
+    subscribed->reply.type = REPLY_SUBSCRIBED;
     subscribed->token = caller.token;
     hub_subscribe(memory_of(broker)->hub, request, subscribed);
 }
@@ -44,6 +45,11 @@ static void memory_subscribe(struct broker *broker, const struct hub_subscribe_r
 static void memory_unsubscribe(struct broker *broker, struct bytes channel, unsigned worker)
 {
     hub_unsubscribe(memory_of(broker)->hub, channel, worker);
+}
+
+static void memory_count(struct broker *broker, struct bytes channel, int delta)
+{
+    hub_count(memory_of(broker)->hub, channel, delta);
 }
 
 static void memory_history(struct broker *broker, struct bytes channel,
@@ -99,6 +105,7 @@ static const struct broker_ops memory_ops = {
     .publish = memory_publish,
     .subscribe = memory_subscribe,
     .unsubscribe = memory_unsubscribe,
+    .count = memory_count,
     .history = memory_history,
     .history_remove = memory_history_remove,
     .channels = memory_channels,

@@ -17,6 +17,7 @@ struct broker_reply *broker_reply_create(enum broker_reply_kind kind, struct bro
     reply->reply.message.kind = MESSAGE_REPLY;
     reply->reply.message.destroy = broker_reply_destroy;
     reply->reply.to = caller.ref;
+    reply->reply.type = REPLY_BROKER;
     reply->kind = kind;
     reply->token = caller.token;
     buf_init(&reply->storage, STORAGE_BYTES_MAX);

@@ -256,7 +256,8 @@ static int hub_start_locked(struct hub *hub, struct hub_shard *shard, uint64_t h
     if (request->recover) {
         subscribed->recovered = history_recover(&record->history, request->since,
                                                 request->recover_max, &subscribed->result) > 0;
-    } else if (request->initial > 0) {
+    }
+    if (!subscribed->recovered && request->initial > 0) {
         history_read_newest(&record->history, request->initial, &subscribed->result);
     }
     return 0;

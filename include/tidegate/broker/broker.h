@@ -48,6 +48,8 @@ struct broker_ops {
     void (*subscribe)(struct broker *broker, const struct hub_subscribe_request *request,
                       struct broker_caller caller);
     void (*unsubscribe)(struct broker *broker, struct bytes channel, unsigned worker);
+    // As hub_count(): one subscriber more or less.
+    void (*count)(struct broker *broker, struct bytes channel, int delta);
     void (*history)(struct broker *broker, struct bytes channel,
                     const struct channel_settings *settings, const struct history_query *query,
                     struct broker_caller caller);

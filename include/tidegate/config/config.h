@@ -1,6 +1,7 @@
 // The settings of a process as one counted, immutable snapshot. Built and checked whole by the main
 // thread, then posted to the workers; a reload makes another one. Any thread may hold a reference.
-// Each member is a row of src/config/table.c: name, default, bounds, help; see docs/configuration.md.
+// Each member is a row of src/config/table.c: name, default, bounds, help; see
+// docs/configuration.md.
 #ifndef TIDEGATE_CONFIG_CONFIG_H
 #define TIDEGATE_CONFIG_CONFIG_H
 
@@ -19,9 +20,9 @@ struct config_strings {
 
 struct config_listener {
     char *name;
-    char *address; // IPv4 or IPv6 literal; "" with path
-    int64_t port;  // 0 = any free port
-    char *path;    // Unix socket; "" with address
+    char *address;                // IPv4 or IPv6 literal; "" with path
+    int64_t port;                 // 0 = any free port
+    char *path;                   // Unix socket; "" with address
     struct config_strings serves; // "public", "internal"
     int64_t backlog;
 };
@@ -31,16 +32,16 @@ enum config_queue_policy { QUEUE_DISCONNECT, QUEUE_DROP_OLDEST, QUEUE_CONFLATE }
 
 struct config_route {
     char *path;
-    char *host; // "" = any
-    int64_t kind; // enum config_route_kind
+    char *host;    // "" = any
+    int64_t kind;  // enum config_route_kind
     char *channel; // kind channel: template, e.g. "news:{topic}"
     int64_t initial_messages;
     bool client_publish;
     bool exclude_sender;
-    bool binary;   // kind channel: API publications are sent as binary frames
-    int64_t queue_policy; // enum config_queue_policy
-    char *root;  // kind files: folder
-    char *index; // kind files: file served for a folder, "index.html"
+    bool binary;                        // kind channel: API publications are sent as binary frames
+    int64_t queue_policy;               // enum config_queue_policy
+    char *root;                         // kind files: folder
+    char *index;                        // kind files: file served for a folder, "index.html"
     struct config_strings subprotocols; // offered ones the server accepts, in order of preference
 };
 
@@ -56,8 +57,8 @@ struct config {
     _Atomic uint32_t refs;
     int64_t workers; // 0 = the CPUs this process may use
     struct {
-        int64_t level;  // enum log_level
-        int64_t format; // enum log_format
+        int64_t level;      // enum log_level
+        int64_t format;     // enum log_format
         int64_t rate_limit; // lines a second of what peers can trigger
     } log;
     struct config_listener *listeners;
@@ -68,11 +69,11 @@ struct config {
         struct config_strings allowed_origins;
         int64_t ping_interval_ms;
         int64_t pong_timeout_ms;
-        int64_t close_timeout_ms; // the peer's time to answer a close frame
-        int64_t queue_max_size; // bytes
-        int64_t connection_limit; // open at once, 0 = none
+        int64_t close_timeout_ms;        // the peer's time to answer a close frame
+        int64_t queue_max_size;          // bytes
+        int64_t connection_limit;        // open at once, 0 = none
         int64_t connections_per_address; // 0 = none
-        int64_t channel_limit; // subscriptions of one connection
+        int64_t channel_limit;           // subscriptions of one connection
         int64_t recovery_max_publication_limit;
     } client;
     struct {
@@ -92,10 +93,10 @@ struct config {
         int64_t body_size_limit;
     } http;
     struct {
-        char *key; // secret; "" = every call is refused
-        bool insecure; // no key needed
+        char *key;                    // secret; "" = every call is refused
+        bool insecure;                // no key needed
         int64_t error_mode_transport; // bool as the contract's error_mode: "" or "transport"
-        int64_t batch_limit; // commands in one batch, channels in one broadcast
+        int64_t batch_limit;          // commands in one batch, channels in one broadcast
     } http_api;
     struct {
         int64_t max_length;

@@ -1,5 +1,5 @@
-// Building a snapshot from defaults, file, environment and flags, in rising strength, and checking it.
-// Main thread only.
+// Building a snapshot from defaults, file, environment and flags, in rising strength, and checking
+// it. Main thread only.
 #ifndef TIDEGATE_CONFIG_LOAD_H
 #define TIDEGATE_CONFIG_LOAD_H
 
@@ -8,13 +8,14 @@
 #include "tidegate/config/config.h"
 
 struct config_sources {
-    const char *file;        // path or NULL
+    const char *file;         // path or NULL
     char *const *environment; // NAME=value, NULL-terminated (TIDEGATE_...), or NULL
-    const char *const *sets; // "key=value" flags
+    const char *const *sets;  // "key=value" flags
     size_t set_count;
 };
 
-// One line saying what is wrong and where: "file:line:column: key: expected ... (did you mean ...)".
+// One line saying what is wrong and where: "file:line:column: key: expected ... (did you mean
+// ...)".
 struct config_error {
     char text[512];
 };

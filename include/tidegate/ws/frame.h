@@ -1,0 +1,29 @@
+// Server frames (RFC 6455 §5.2): unmasked, hence identical for every receiver, so a message is
+// framed once and shared. Pure functions, any thread.
+#ifndef TIDEGATE_WS_FRAME_H
+#define TIDEGATE_WS_FRAME_H
+
+#include "tidegate/base/blob.h"
+#include "tidegate/base/close.h"
+
+enum ws_opcode {
+    WS_CONTINUATION = 0x0,
+    WS_TEXT = 0x1,
+    WS_BINARY = 0x2,
+    WS_CLOSE = 0x8,
+    WS_PING = 0x9,
+    WS_PONG = 0xa
+};
+
+#define WS_FRAME_HEADER_MAX 10
+
+// Writes the header of a final frame to `to` (WS_FRAME_HEADER_MAX bytes); returns its length.
+size_t ws_frame_header(enum ws_opcode opcode, uint64_t payload_len, char *to);
+
+// A whole frame in a new blob; NULL when there is no memory.
+struct blob *ws_frame_try_create(enum ws_opcode opcode, struct bytes payload);
+
+// A close frame with the code and text of `reason`, or an empty one when its code is 0.
+struct blob *ws_frame_try_close(enum close_reason reason);
+
+#endif

@@ -1,0 +1,55 @@
+// The receive side of a WebSocket connection (RFC 6455 §5, §7): bytes in, whole messages out, with
+// wslay beneath. wslay's contexts are large, so they are lent: a stream holds one only while a frame
+// or a message is incomplete; between messages it holds nothing.
+// Owner: the connection's worker; a pool serves all streams of one worker.
+#ifndef TIDEGATE_WS_STREAM_H
+#define TIDEGATE_WS_STREAM_H
+
+#include "tidegate/base/buf.h"
+#include "tidegate/base/close.h"
+#include "tidegate/ws/frame.h"
+
+struct ws_stream;
+struct ws_lease; // a lent context
+
+// What the stream tells; `data` is valid during the call. Each may end the stream with
+// ws_stream_stop(); none may finish it.
+struct ws_stream_events {
+    // A whole message; text is valid UTF-8.
+    void (*on_message)(struct ws_stream *stream, enum ws_opcode opcode, struct bytes data);
+    void (*on_ping)(struct ws_stream *stream, struct bytes data);
+    void (*on_pong)(struct ws_stream *stream, struct bytes data);
+    // The peer's close frame: its code (1005 when it had none) and reason.
+    void (*on_close)(struct ws_stream *stream, uint16_t code, struct bytes reason);
+    // The peer broke the protocol; nothing more is read. PROTOCOL_ERROR, INVALID_PAYLOAD,
+    // MESSAGE_TOO_BIG or INTERNAL_ERROR.
+    void (*on_error)(struct ws_stream *stream, enum close_reason reason);
+};
+
+struct ws_pool {
+    const struct ws_stream_events *events;
+    struct ws_lease *idle; // contexts nobody holds
+    unsigned idle_count;
+};
+
+struct ws_stream {
+    struct ws_pool *pool;    // borrowed
+    struct ws_lease *lease;  // NULL between messages
+    uint32_t message_max;    // bytes of one message
+    bool stopped;            // nothing more is delivered
+};
+
+void ws_pool_init(struct ws_pool *pool, const struct ws_stream_events *events);
+// Every stream must be finished.
+void ws_pool_finish(struct ws_pool *pool);
+
+void ws_stream_init(struct ws_stream *stream, struct ws_pool *pool, uint32_t message_max);
+void ws_stream_finish(struct ws_stream *stream);
+
+// Takes all of `data`; calls the events.
+void ws_on_bytes(struct ws_stream *stream, struct bytes data);
+
+// Delivers nothing any more; what still comes is ignored.
+void ws_stream_stop(struct ws_stream *stream);
+
+#endif

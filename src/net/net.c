@@ -1,0 +1,280 @@
+// The worker's connections: adopting, flushing, burying.
+//
+// Owner: the worker. A connection is in exactly one of conns[] and the graveyard. Output goes out
+// here and nowhere else, one write a connection and turn; small messages are gathered in
+// one buffer first, since one piece costs the kernel less than sixteen.
+
+#include "tidegate/net/net.h"
+
+#include "tidegate/base/assert.h"
+#include "tidegate/base/mem.h"
+#include "tidegate/base/metrics.h"
+#include "tidegate/net/census.h"
+#include "tidegate/net/listener.h"
+
+#include "listener_private.h"
+#include "net_private.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define RECEIVE_SIZE (64u << 10)
+#define SEND_SIZE (64u << 10)
+#define GATHER_MAX 2048u       // pieces up to this are worth copying
+#define FLUSH_BYTES (256u << 10) // written to one connection in one turn
+#define IOV_MAX_FLUSH 32
+#define REFUSING_MAX 256    // connections being told a refusal at once
+#define REFUSING_MS 1000
+
+void net_init(struct net *net, const struct net_options *options)
+{
+    *net = (struct net){.options = *options, .receive_size = RECEIVE_SIZE};
+    for (int i = 0; i < NET_STATES; i++) {
+        list_init(&net->conns[i]);
+    }
+    list_init(&net->dirty);
+    list_init(&net->ready);
+    list_init(&net->ready_listeners);
+    list_init(&net->graveyard);
+    list_init(&net->graves);
+    net->receive_buffer = mem_alloc(RECEIVE_SIZE);
+    net->send_buffer = mem_alloc(SEND_SIZE);
+}
+
+void net_finish(struct net *net)
+{
+    for (int i = 0; i < NET_STATES; i++) {
+        while (!list_is_empty(&net->conns[i])) {
+            conn_close(list_entry(net->conns[i].next, struct conn, link), CLOSE_HARD_STOP);
+        }
+    }
+    net_bury(net);
+    mem_free(net->receive_buffer);
+    mem_free(net->send_buffer);
+    blob_unref(net->options.refusal_total);
+    blob_unref(net->options.refusal_address);
+}
+
+// --- adopting ---
+
+static void net_refuse_on_bytes(struct conn *conn)
+{
+    conn_consume(conn, conn->in.len);
+}
+
+static void net_refuse_on_closed(struct conn *conn, enum close_reason reason)
+{
+    (void)conn;
+    (void)reason;
+}
+
+static const struct conn_handler net_refusal = {
+    .on_bytes = net_refuse_on_bytes,
+    .on_closed = net_refuse_on_closed,
+};
+
+// Tells a connection that a limit refuses it, and lets it read that, if not too many are told at once.
+static void net_refuse(struct net *net, struct conn *conn, enum census_verdict verdict)
+{
+    struct blob *refusal = verdict == CENSUS_TOTAL_LIMIT ? net->options.refusal_total
+                                                         : net->options.refusal_address;
+
+    metric_add(verdict == CENSUS_TOTAL_LIMIT ? METRIC_ACCEPT_REFUSED_LIMIT
+                                             : METRIC_ACCEPT_REFUSED_ADDRESS,
+               1);
+    conn->handler = &net_refusal;
+    conn->refused = true;
+    net->refusing++;
+    if (refusal == NULL || net->refusing > REFUSING_MAX) {
+        conn_close(conn, CLOSE_HTTP_REFUSED);
+        return;
+    }
+    conn_send(conn, blob_ref(refusal), OUTBOX_KEY_CONTROL, NULL);
+    conn_finish(conn, CLOSE_HTTP_REFUSED, REFUSING_MS);
+}
+
+struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
+                       const struct listener *listener)
+{
+    struct conn *conn = conn_create(net, fd, peer, listener);
+    int error = loop_add(net->options.loop, &conn->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+
+    if (error < 0) {
+        // No memory in the kernel for one more: this peer goes, the others stay.
+        list_remove(&conn->link);
+        close(fd);
+        conn_free(conn);
+        metric_add(METRIC_ACCEPT_REFUSED_LIMIT, 1);
+        return NULL;
+    }
+    net->open++;
+    if (peer->family != ADDR_UNIX) {
+        int one = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    }
+    enum census_verdict verdict = census_enter(net->options.census, peer);
+    if (verdict != CENSUS_OK) {
+        net_refuse(net, conn, verdict);
+        return NULL;
+    }
+    conn->counted = true;
+    metric_add(METRIC_ACCEPTED, 1);
+    metric_add(METRIC_CONNECTIONS, 1);
+    metric_add(METRIC_WORKER_CONNECTIONS, 1);
+    net->options.on_accepted(net->options.context, conn);
+    return conn_is_closed(conn) ? NULL : conn;
+}
+
+// --- step 1: what was left over ---
+
+void net_run_ready(struct net *net)
+{
+    struct list batch;
+
+    list_init(&batch);
+    list_splice(&batch, &net->ready_listeners);
+    for (struct list *link = list_pop(&batch); link != NULL; link = list_pop(&batch)) {
+        listener_accept(list_entry(link, struct listener, ready));
+    }
+    // One round each; whoever is not done is put at the end of the list for the next turn.
+    list_splice(&batch, &net->ready);
+    for (struct list *link = list_pop(&batch); link != NULL; link = list_pop(&batch)) {
+        conn_on_ready(list_entry(link, struct conn, ready));
+    }
+}
+
+bool net_has_ready(const struct net *net)
+{
+    return !list_is_empty(&net->ready) || !list_is_empty(&net->ready_listeners) ||
+           !list_is_empty(&net->dirty);
+}
+
+// --- step 4: writing ---
+
+void net_account_queue(struct conn *conn)
+{
+    if (conn->queued != conn->outbox.bytes) {
+        metric_add(METRIC_QUEUE_BYTES, (int64_t)conn->outbox.bytes - conn->queued);
+        conn->queued = conn->outbox.bytes;
+    }
+}
+
+// Copies what is small into the worker's send buffer: one piece instead of many.
+static int net_gather(struct net *net, struct iovec *iov, int count)
+{
+    size_t len = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (iov[i].iov_len > GATHER_MAX) {
+            return count;
+        }
+        memcpy(net->send_buffer + len, iov[i].iov_base, iov[i].iov_len);
+        len += iov[i].iov_len;
+    }
+    iov[0] = (struct iovec){net->send_buffer, len};
+    return 1;
+}
+
+_Static_assert(IOV_MAX_FLUSH * GATHER_MAX <= SEND_SIZE, "what is gathered fits the send buffer");
+
+// Writes one round. Returns the bytes written; 0 when the socket is full; negative: closed.
+static ssize_t net_write(struct conn *conn, size_t max)
+{
+    struct iovec iov[IOV_MAX_FLUSH];
+    int count = outbox_peek(&conn->outbox, iov, IOV_MAX_FLUSH, max);
+    size_t wanted = 0;
+
+    for (int i = 0; i < count; i++) {
+        wanted += iov[i].iov_len;
+    }
+    if (count > 1) {
+        count = net_gather(conn->net, iov, count);
+    }
+    ssize_t n = conn->transport->writev(conn, iov, count);
+    if (n < 0) {
+        if (n != -EAGAIN) {
+            conn_close(conn, n == -EPIPE || n == -ECONNRESET ? CLOSE_PEER_RESET : CLOSE_WRITE_ERROR);
+            return -1;
+        }
+        conn->writable = false;
+        return 0;
+    }
+    // A short write means a full socket; the edge tells when there is room again.
+    conn->writable = (size_t)n == wanted;
+    outbox_advance(&conn->outbox, (size_t)n, &conn->net->till);
+    conn->bytes_out += (uint64_t)n;
+    metric_add(METRIC_BYTES_OUT, n);
+    return n;
+}
+
+static void net_on_empty(struct conn *conn)
+{
+    if (conn->state == CONN_DRAINING) {
+        if (conn->eof) {
+            conn_close(conn, CLOSE_PEER_CLOSED);
+        } else {
+            shutdown(conn->watch.fd, SHUT_WR);
+        }
+    } else if (conn->want_drained) {
+        conn->want_drained = false;
+        conn->handler->on_drained(conn);
+    }
+}
+
+static void net_flush_conn(struct conn *conn)
+{
+    size_t budget = FLUSH_BYTES;
+
+    while (!outbox_is_empty(&conn->outbox) && conn->writable && budget > 0) {
+        ssize_t n = net_write(conn, budget);
+        if (n < 0) {
+            return;
+        }
+        budget -= (size_t)n;
+    }
+    net_account_queue(conn);
+    if (outbox_is_empty(&conn->outbox)) {
+        net_on_empty(conn);
+    } else if (conn->writable) {
+        // Its share of this turn is used up: next turn goes on.
+        list_append(&conn->net->dirty, &conn->dirty);
+    }
+}
+
+void net_flush(struct net *net)
+{
+    struct list batch;
+
+    // What becomes dirty while flushing (a handler that goes on when drained) waits for the next turn.
+    list_init(&batch);
+    list_splice(&batch, &net->dirty);
+    for (struct list *link = list_pop(&batch); link != NULL; link = list_pop(&batch)) {
+        net_flush_conn(list_entry(link, struct conn, dirty));
+    }
+    blob_till_finish(&net->till);
+}
+
+// --- step 5: burying ---
+
+void net_inter(struct net *net, struct grave *grave)
+{
+    list_append(&net->graves, &grave->link);
+}
+
+void net_bury(struct net *net)
+{
+    // Handlers' states first: they may look at their connection, never the other way round.
+    for (struct list *link = list_pop(&net->graves); link != NULL; link = list_pop(&net->graves)) {
+        struct grave *grave = list_entry(link, struct grave, link);
+        grave->bury(grave);
+    }
+    for (struct list *link = list_pop(&net->graveyard); link != NULL;
+         link = list_pop(&net->graveyard)) {
+        struct conn *conn = list_entry(link, struct conn, link);
+        close(conn->watch.fd);
+        conn_free(conn);
+    }
+}

@@ -1,0 +1,25 @@
+// What conn.c and net.c share: the birth, the steps and the burial of a connection.
+// Owner: the worker.
+#ifndef TIDEGATE_NET_PRIVATE_H
+#define TIDEGATE_NET_PRIVATE_H
+
+#include "tidegate/net/conn.h"
+
+// A connection in state ACCEPTED that is not watched yet. Owned by `net`.
+struct conn *conn_create(struct net *net, int fd, const struct addr *peer,
+                         const struct listener *listener);
+void conn_free(struct conn *conn);
+
+// The watch callback.
+void conn_on_event(struct watch *watch, uint32_t events);
+
+// Goes on reading, if there may be something; bounded to one read.
+void conn_on_readable(struct conn *conn);
+
+// Goes on with what was left over: kept input, then the socket.
+void conn_on_ready(struct conn *conn);
+
+// Brings the queue gauge up to date with the outbox.
+void net_account_queue(struct conn *conn);
+
+#endif

@@ -1,0 +1,51 @@
+// From an event to wire bytes in the sink. A publication's wire form is built by the first subscriber
+// that needs it, on whichever worker, and found by all others.
+//
+// Owner: the session's worker; the forms of a publication are shared by compare-and-swap.
+
+#include "tidegate/session/event.h"
+
+#include "tidegate/base/metrics.h"
+
+// Encodes and frames; NULL when there is nothing to send (or no memory: then the message is lost for
+// this session, which the next offset shows).
+static struct blob *event_build(struct session *session, const struct event *event)
+{
+    struct buf *scratch = &session->worker->scratch;
+
+    buf_clear(scratch);
+    int kind = session->protocol->encode(event, scratch);
+    if (kind < 0) {
+        return NULL;
+    }
+    return session->sink->frame(event, buf_bytes(scratch), kind == 2);
+}
+
+// One reference to the event's wire form, or NULL.
+static struct blob *event_wire(struct session *session, const struct event *event)
+{
+    struct publication *publication = event->publication;
+    unsigned form = session->protocol->index * SESSION_SINKS + session->sink->index;
+
+    if (event->kind != EVENT_PUBLICATION) {
+        return event_build(session, event);
+    }
+    struct blob *wire = publication_form(publication, form);
+    if (UNLIKELY(wire == NULL)) {
+        wire = event_build(session, event);
+        if (wire == NULL) {
+            return NULL;
+        }
+        wire = publication_install(publication, form, wire);
+    }
+    return blob_stock_take(&session->worker->stock, wire);
+}
+
+void session_tell(struct session *session, const struct event *event, uint32_t key)
+{
+    struct blob *wire = event_wire(session, event);
+
+    if (wire != NULL) {
+        session->dropped += session->sink->send(session, wire, key);
+    }
+}

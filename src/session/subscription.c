@@ -1,0 +1,160 @@
+// A subscription from asking to leaving. It knows the position of what it delivered last, so that
+// nothing is delivered twice and nothing is missed unnoticed: a publication that is not the next one
+// means the mailbox dropped some, and the subscription heals itself from history.
+//
+//   PENDING -> LIVE <-> HEALING
+//
+// Owner: the session's worker. Invariant: while PENDING or HEALING publications are ignored; the
+// answer in the mailbox covers them (it was posted under the hub's lock, before what it misses).
+
+#include "subscription.h"
+
+#include "tidegate/base/assert.h"
+#include "tidegate/base/mem.h"
+#include "tidegate/base/metrics.h"
+#include "tidegate/channel/name.h"
+#include "tidegate/session/event.h"
+#include "tidegate/session/settings.h"
+
+static void subscription_ask(struct subscription *subscription,
+                             const struct channel_settings *settings, bool recover,
+                             struct position since, uint32_t initial)
+{
+    struct session *session = subscription->session;
+    struct session_worker *worker = session->worker;
+    struct hub_subscribe_request request = {
+        .channel = fanout_channel_name(subscription->subscriber.channel),
+        .settings = settings,
+        .worker = worker->id,
+        .recover = recover,
+        .since = since,
+        .recover_max = (uint32_t)worker->config->client.recovery_max_publication_limit,
+        .initial = initial,
+    };
+
+    worker->broker->ops->subscribe(worker->broker, &request,
+                                   (struct broker_caller){session->self, subscription->token});
+}
+
+void subscription_begin(struct session *session, const struct command *command,
+                        const struct channel_settings *settings)
+{
+    struct subscription *subscription = mem_zalloc(sizeof(*subscription));
+
+    subscription->session = session;
+    subscription->state = SUBSCRIPTION_PENDING;
+    subscription->key = session->next_key++;
+    subscription->token = subscription->key;
+    subscription->is_asked = command->recover;
+    list_append(&session->subscriptions, &subscription->link);
+    session->subscription_count++;
+    // The hub counts subscribers; its interest is registered by the request below.
+    fanout_add(session->worker->fanout, command->channel, &subscription->subscriber);
+    metric_add(METRIC_SUBSCRIPTIONS, 1);
+    subscription_ask(subscription, settings, command->recover, command->since, command->initial);
+}
+
+void subscription_end(struct subscription *subscription)
+{
+    struct session *session = subscription->session;
+    struct broker *broker = session->worker->broker;
+    char name[CHANNEL_NAME_MAX];
+    size_t name_len = 0;
+    bool is_last = fanout_remove(session->worker->fanout, &subscription->subscriber, name, &name_len);
+
+    broker->ops->unsubscribe(broker, bytes_make(name, name_len), session->worker->id, is_last);
+    list_remove(&subscription->link);
+    session->subscription_count--;
+    metric_add(METRIC_SUBSCRIPTIONS, -1);
+    mem_free(subscription);
+}
+
+static void subscription_deliver(struct subscription *subscription,
+                                 struct publication *publication)
+{
+    struct session *session = subscription->session;
+
+    if (session->exclude_sender && slot_ref_equal(publication->origin, session->self)) {
+        return;
+    }
+    struct event event = {.kind = EVENT_PUBLICATION, .publication = publication};
+    session_tell(session, &event, subscription->key);
+    metric_add(METRIC_DELIVERIES, 1);
+}
+
+static void subscription_heal(struct subscription *subscription)
+{
+    struct session_worker *worker = subscription->session->worker;
+    struct channel_settings settings;
+    struct bytes channel = fanout_channel_name(subscription->subscriber.channel);
+
+    subscription->state = SUBSCRIPTION_HEALING;
+    if (settings_of_channel(worker->config, channel, &settings) < 0) {
+        settings = (struct channel_settings){0}; // its namespace went with a reload
+    }
+    subscription_ask(subscription, &settings, true, subscription->position, 0);
+}
+
+void subscription_on_publication(struct subscription *subscription,
+                                 struct publication *publication)
+{
+    struct position *position = &subscription->position;
+
+    if (UNLIKELY(subscription->state != SUBSCRIPTION_LIVE)) {
+        return;
+    }
+    if (publication->offset > 0) {
+        bool is_same_epoch = memcmp(publication->epoch, position->epoch, EPOCH_LEN) == 0;
+        if (is_same_epoch && publication->offset <= position->offset) {
+            return;
+        }
+        if (UNLIKELY(!is_same_epoch || publication->offset != position->offset + 1)) {
+            subscription_heal(subscription);
+            return;
+        }
+        position->offset = publication->offset;
+    }
+    subscription_deliver(subscription, publication);
+}
+
+// Tells where what follows begins, so that a client that saves its position never skips anything.
+static void subscription_tell_started(struct subscription *subscription,
+                                      const struct hub_subscribed *subscribed)
+{
+    const struct history_result *result = &subscribed->result;
+    struct event event = {
+        .kind = EVENT_STARTED,
+        .channel = fanout_channel_name(subscription->subscriber.channel),
+        .position = result->top,
+        .recovered = subscribed->recovered,
+    };
+
+    if (result->count > 0) {
+        event.position.offset = result->items[0]->offset - 1;
+    }
+    session_tell(subscription->session, &event, SESSION_KEY_NONE);
+}
+
+void subscription_on_subscribed(struct subscription *subscription,
+                                const struct hub_subscribed *subscribed)
+{
+    struct session *session = subscription->session;
+    const struct history_result *result = &subscribed->result;
+
+    if (subscription->state == SUBSCRIPTION_HEALING) {
+        if (!subscribed->recovered) {
+            struct event gap = {.kind = EVENT_GAP, .position = result->top};
+            session_tell(session, &gap, SESSION_KEY_NONE);
+        }
+    } else {
+        subscription_tell_started(subscription, subscribed);
+    }
+    for (size_t i = 0; i < result->count && !session->is_closed; i++) {
+        subscription_deliver(subscription, result->items[i]);
+    }
+    // Sending may have ended the session (a full queue), and the subscription with it.
+    if (!session->is_closed) {
+        subscription->position = result->top;
+        subscription->state = SUBSCRIPTION_LIVE;
+    }
+}

@@ -1,0 +1,323 @@
+// Receiving with wslay. Its event layer checks framing, masks, lengths, control frames and UTF-8; what
+// it leaves open is done here: assembling messages as bytes arrive (wslay would allocate the declared
+// length at once), the size limit over all fragments, UTF-8 of a close reason that came in pieces.
+//
+// Owner: the worker. A context is lent for as long as a frame or message is incomplete and goes back
+// to the pool clean, which is counted: `fed` bytes against the bytes of finished frames (wslay
+// refuses lengths that are not minimal, so a frame's size follows from its payload's).
+// Output never goes through wslay. The answers it queues to pings and closes are taken out of it with
+// a send callback that throws them away; only the code of a close it wants is read.
+
+#include "tidegate/ws/stream.h"
+
+#include "tidegate/base/assert.h"
+#include "tidegate/base/mem.h"
+#include "tidegate/codec/utf8.h"
+
+#include <wslay/wslay.h>
+
+#define POOL_IDLE_MAX 16
+
+struct ws_lease {
+    wslay_event_context_ptr wslay; // owned
+    struct ws_lease *next;         // ws_pool.idle
+    struct ws_stream *stream;      // whose it is now
+    struct bytes in;               // not fed yet
+    uint64_t fed;                  // bytes wslay took since the lease began
+    uint64_t framed;               // of them, in finished frames
+    uint64_t frame_len;            // of the frame being read, header included
+    struct buf message;            // fragments and pieces so far
+    struct bytes whole;            // a message that came in one piece; inside wslay's buffer
+    bool in_message;               // a data message began and has not ended
+    uint8_t opcode;                // of the data message
+    bool is_control;               // the frame being read is one
+    bool is_final;                 // the frame being read ends its message
+    uint64_t payload_len;          // of the frame being read
+    bool sending_close;            // the next piece wslay sends is a close frame's payload
+    uint16_t close_code;           // wslay's, from the close frame it queued
+};
+
+static ssize_t stream_on_recv(wslay_event_context_ptr wslay, uint8_t *to, size_t len, int flags,
+                              void *user_data)
+{
+    struct ws_lease *lease = user_data;
+    size_t n = lease->in.len < len ? lease->in.len : len;
+
+    (void)flags;
+    if (n == 0 || lease->stream->stopped) {
+        wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    memcpy(to, lease->in.at, n);
+    lease->in = bytes_skip(lease->in, n);
+    lease->fed += n;
+    return (ssize_t)n;
+}
+
+static ssize_t stream_on_send(wslay_event_context_ptr wslay, const uint8_t *data, size_t len,
+                              int flags, void *user_data)
+{
+    struct ws_lease *lease = user_data;
+
+    // wslay passes header and payload of a control frame in two calls.
+    (void)wslay;
+    (void)flags;
+    if (lease->sending_close && len >= 2) {
+        lease->close_code = (uint16_t)(data[0] << 8 | data[1]);
+    }
+    lease->sending_close = len == 2 && data[0] == (0x80 | WS_CLOSE);
+    return (ssize_t)len;
+}
+
+static void stream_fail(struct ws_lease *lease, enum close_reason reason)
+{
+    struct ws_stream *stream = lease->stream;
+
+    if (!stream->stopped) {
+        stream->stopped = true;
+        stream->pool->events->on_error(stream, reason);
+    }
+}
+
+static void stream_on_frame_start(wslay_event_context_ptr wslay,
+                                  const struct wslay_event_on_frame_recv_start_arg *arg,
+                                  void *user_data)
+{
+    struct ws_lease *lease = user_data;
+    uint64_t len = arg->payload_length;
+
+    (void)wslay;
+    lease->frame_len = 2 + 4 + (len < 126 ? 0 : len <= UINT16_MAX ? 2 : 8) + len;
+    lease->payload_len = len;
+    lease->is_control = arg->opcode >= WS_CLOSE;
+    if (lease->is_control) {
+        return;
+    }
+    lease->is_final = arg->fin;
+    if (!lease->in_message) {
+        lease->in_message = true;
+        lease->opcode = arg->opcode;
+        buf_init(&lease->message, lease->stream->message_max);
+    }
+    if (len > lease->message.max - lease->message.len) {
+        stream_fail(lease, CLOSE_MESSAGE_TOO_BIG);
+    }
+}
+
+static void stream_on_frame_chunk(wslay_event_context_ptr wslay,
+                                  const struct wslay_event_on_frame_recv_chunk_arg *arg,
+                                  void *user_data)
+{
+    struct ws_lease *lease = user_data;
+    struct bytes chunk = bytes_make(arg->data, arg->data_length);
+
+    (void)wslay;
+    if (lease->is_control || lease->stream->stopped) {
+        return;
+    }
+    if (lease->is_final && lease->message.len == 0 && chunk.len == lease->payload_len) {
+        lease->whole = chunk;
+        return;
+    }
+    if (buf_append(&lease->message, chunk) < 0) {
+        stream_fail(lease, CLOSE_INTERNAL_ERROR);
+    }
+}
+
+static void stream_on_frame_end(wslay_event_context_ptr wslay, void *user_data)
+{
+    struct ws_lease *lease = user_data;
+
+    (void)wslay;
+    lease->framed += lease->frame_len;
+}
+
+static void stream_deliver(struct ws_lease *lease)
+{
+    struct ws_stream *stream = lease->stream;
+    struct buf message = lease->message;
+    struct bytes data = lease->whole.at != NULL ? lease->whole : buf_bytes(&message);
+
+    // Cleared first: what the receiver does may end the stream.
+    lease->in_message = false;
+    lease->whole = BYTES_EMPTY;
+    lease->message = (struct buf){0};
+    stream->pool->events->on_message(stream, lease->opcode, data);
+    buf_finish(&message);
+}
+
+static void stream_deliver_close(struct ws_lease *lease, struct bytes payload, uint16_t code)
+{
+    struct ws_stream *stream = lease->stream;
+    struct bytes reason = payload.len > 2 ? bytes_skip(payload, 2) : BYTES_EMPTY;
+
+    if (!utf8_is_valid(reason)) {
+        stream_fail(lease, CLOSE_INVALID_PAYLOAD);
+        return;
+    }
+    stream->stopped = true;
+    stream->pool->events->on_close(stream, code == 0 ? WSLAY_CODE_NO_STATUS_RCVD : code, reason);
+}
+
+static void stream_on_message(wslay_event_context_ptr wslay,
+                              const struct wslay_event_on_msg_recv_arg *arg, void *user_data)
+{
+    struct ws_lease *lease = user_data;
+    struct ws_stream *stream = lease->stream;
+    struct bytes data = bytes_make(arg->msg, arg->msg_length);
+
+    (void)wslay;
+    if (stream->stopped) {
+        return;
+    }
+    switch (arg->opcode) {
+    case WS_TEXT:
+    case WS_BINARY:
+        stream_deliver(lease);
+        break;
+    case WS_PING:
+        stream->pool->events->on_ping(stream, data);
+        break;
+    case WS_PONG:
+        stream->pool->events->on_pong(stream, data);
+        break;
+    default:
+        stream_deliver_close(lease, data, arg->status_code);
+        break;
+    }
+}
+
+static const struct wslay_event_callbacks stream_callbacks = {
+    .recv_callback = stream_on_recv,
+    .send_callback = stream_on_send,
+    .on_frame_recv_start_callback = stream_on_frame_start,
+    .on_frame_recv_chunk_callback = stream_on_frame_chunk,
+    .on_frame_recv_end_callback = stream_on_frame_end,
+    .on_msg_recv_callback = stream_on_message,
+};
+
+// --- lending ---
+
+static void lease_destroy(struct ws_lease *lease)
+{
+    wslay_event_context_free(lease->wslay);
+    buf_finish(&lease->message);
+    mem_free(lease);
+}
+
+// NULL when there is no memory.
+static struct ws_lease *lease_take(struct ws_pool *pool, struct ws_stream *stream)
+{
+    struct ws_lease *lease = pool->idle;
+
+    if (lease != NULL) {
+        pool->idle = lease->next;
+        pool->idle_count--;
+    } else {
+        lease = mem_zalloc(sizeof(*lease));
+        if (wslay_event_context_server_init(&lease->wslay, &stream_callbacks, lease) != 0) {
+            mem_free(lease);
+            return NULL;
+        }
+        wslay_event_config_set_no_buffering(lease->wslay, 1);
+        // The limit over all fragments is counted here; wslay's bounds one frame.
+        wslay_event_config_set_max_recv_msg_length(lease->wslay, UINT32_MAX);
+    }
+    lease->stream = stream;
+    lease->fed = 0;
+    lease->framed = 0;
+    return lease;
+}
+
+static void lease_give_back(struct ws_pool *pool, struct ws_lease *lease)
+{
+    if (pool->idle_count >= POOL_IDLE_MAX) {
+        lease_destroy(lease);
+        return;
+    }
+    lease->stream = NULL;
+    lease->next = pool->idle;
+    pool->idle = lease;
+    pool->idle_count++;
+}
+
+void ws_pool_init(struct ws_pool *pool, const struct ws_stream_events *events)
+{
+    *pool = (struct ws_pool){.events = events};
+}
+
+void ws_pool_finish(struct ws_pool *pool)
+{
+    while (pool->idle != NULL) {
+        struct ws_lease *lease = pool->idle;
+        pool->idle = lease->next;
+        lease_destroy(lease);
+    }
+    pool->idle_count = 0;
+}
+
+// --- the stream ---
+
+void ws_stream_init(struct ws_stream *stream, struct ws_pool *pool, uint32_t message_max)
+{
+    *stream = (struct ws_stream){.pool = pool, .message_max = message_max};
+}
+
+void ws_stream_finish(struct ws_stream *stream)
+{
+    if (stream->lease != NULL) {
+        lease_destroy(stream->lease);
+        stream->lease = NULL;
+    }
+}
+
+void ws_stream_stop(struct ws_stream *stream)
+{
+    stream->stopped = true;
+}
+
+static enum close_reason stream_error_reason(uint16_t code)
+{
+    return code == WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA ? CLOSE_INVALID_PAYLOAD
+           : code == WSLAY_CODE_MESSAGE_TOO_BIG          ? CLOSE_MESSAGE_TOO_BIG
+                                                         : CLOSE_PROTOCOL_ERROR;
+}
+
+// Takes out what wslay queued to send; tells of an error it met.
+static void stream_settle(struct ws_lease *lease, int result)
+{
+    if (wslay_event_want_write(lease->wslay)) {
+        int sent = wslay_event_send(lease->wslay);
+        assert_always(sent == 0 || sent == WSLAY_ERR_NOMEM);
+    }
+    if (result != 0) {
+        stream_fail(lease, CLOSE_INTERNAL_ERROR);
+    } else if (!wslay_event_get_read_enabled(lease->wslay)) {
+        stream_fail(lease, stream_error_reason(lease->close_code));
+    }
+}
+
+void ws_on_bytes(struct ws_stream *stream, struct bytes data)
+{
+    if (stream->stopped) {
+        return;
+    }
+    struct ws_lease *lease = stream->lease != NULL ? stream->lease : lease_take(stream->pool, stream);
+    if (lease == NULL) {
+        stream->stopped = true;
+        stream->pool->events->on_error(stream, CLOSE_INTERNAL_ERROR);
+        return;
+    }
+    stream->lease = lease;
+    lease->in = data;
+    int result = wslay_event_recv(lease->wslay);
+    stream_settle(lease, result);
+    if (stream->stopped) {
+        // Its state is of no use to another stream.
+        stream->lease = NULL;
+        lease_destroy(lease);
+    } else if (lease->fed == lease->framed && !lease->in_message) {
+        stream->lease = NULL;
+        lease_give_back(stream->pool, lease);
+    }
+}
