@@ -1,7 +1,5 @@
-/*
- * SHA-1 (FIPS 180-4) of exactly one upgrade key and the fixed GUID, in base64. The input is always
- * 60 bytes, so the padded message is always two blocks and needs no general interface.
- */
+// SHA-1 (FIPS 180-4) of exactly one upgrade key and the fixed GUID, in base64. The input is always
+// 60 bytes, so the padded message is always two blocks and needs no general interface.
 #include "accept_key.h"
 
 #include <stdint.h>
@@ -77,7 +75,7 @@ static void put_base64(char *to, const uint8_t digest[DIGEST_LEN + 1])
             *to++ = letters[group >> shift & 63];
         }
     }
-    /* Twenty bytes leave one short of a group of three. */
+    // Twenty bytes leave one short of a group of three.
     to[-1] = '=';
     *to = '\0';
 }

@@ -1,8 +1,6 @@
-/*
- * Connections of the load generator; see client.h. Each readable connection costs one recv: a
- * read shorter than the buffer proves the socket empty. Frames are parsed where they lie; only an
- * incomplete one at the end is copied aside.
- */
+// Connections of the load generator; see client.h. Each readable connection costs one recv: a
+// read shorter than the buffer proves the socket empty. Frames are parsed where they lie; only an
+// incomplete one at the end is copied aside.
 #include "client.h"
 
 #include <arpa/inet.h>
@@ -40,7 +38,7 @@ static int connect_from(const struct load *load, const struct client *client)
     if (source != 0 && bind(fd, (struct sockaddr *)&from, sizeof(from)) != 0) {
         probe_fail("bind: %s", strerror(errno));
     }
-    /* Blocking: on loopback it takes microseconds and needs nothing of the server but a backlog. */
+    // Blocking: on loopback it takes microseconds and needs nothing of the server but a backlog.
     if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
         probe_fail("connect: %s", strerror(errno));
     }
@@ -117,7 +115,7 @@ static void on_frame(struct load *load, struct client *client, const struct wire
     switch (frame->opcode) {
     case WIRE_TEXT:
     case WIRE_BINARY:
-        /* What a server tells a publisher about its publications is not part of the work. */
+        // What a server tells a publisher about its publications is not part of the work.
         if (client->role == CLIENT_PLAIN) {
             load->mode->on_message(load, client, frame);
         }
@@ -137,7 +135,7 @@ static void on_frame(struct load *load, struct client *client, const struct wire
     }
 }
 
-/* Serves one frame or answer. Returns the bytes it took, 0 when more are needed. */
+// Serves one frame or answer. Returns the bytes it took, 0 when more are needed.
 static size_t take_one(struct load *load, struct client *client, const uint8_t *at, size_t len)
 {
     struct wire_frame frame = {0};
@@ -278,6 +276,49 @@ void load_measure_end(struct load *load)
     probe_read(&load->probe, &load->to);
 }
 
+void load_measure(struct load *load, void (*run_for)(struct load *load, double seconds))
+{
+    static const double slice_seconds = 0.5;
+    size_t slices = (size_t)(load->options.seconds / slice_seconds);
+
+    slices = slices < 1 ? 1 : slices > SLICES_MAX ? SLICES_MAX : slices;
+    load_measure_begin(load);
+    for (size_t i = 0; i < slices; i++) {
+        uint64_t count_before = load->message_count;
+        struct probe_reading before;
+        struct probe_reading after;
+        probe_read(&load->probe, &before);
+        run_for(load, load->options.seconds / (double)slices);
+        probe_read(&load->probe, &after);
+        if (load->message_count > count_before) {
+            load->slice_cpu_ns_each[load->slice_count++] =
+                (double)(after.cpu_ns - before.cpu_ns) /
+                (double)(load->message_count - count_before);
+        }
+    }
+    load_measure_end(load);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+static double median_slice(const struct load *load)
+{
+    double sorted[SLICES_MAX];
+
+    if (load->slice_count == 0) {
+        return 0;
+    }
+    memcpy(sorted, load->slice_cpu_ns_each, load->slice_count * sizeof(double));
+    qsort(sorted, load->slice_count, sizeof(double), compare_doubles);
+    return (sorted[(load->slice_count - 1) / 2] + sorted[load->slice_count / 2]) / 2;
+}
+
 void load_print(const struct load *load, const char *unit)
 {
     double seconds = (double)(load->to.time_ns - load->from.time_ns) / 1e9;
@@ -286,10 +327,12 @@ void load_print(const struct load *load, const char *unit)
 
     printf("{\"mode\":\"%s\",\"unit\":\"%s\",\"connections\":%u,\"in_flight\":%u,"
            "\"seconds\":%.3f,\"count\":%.0f,\"per_second\":%.0f,\"server_cpu_ns_each\":%.1f,"
+           "\"server_cpu_ns_each_mean\":%.1f,"
            "\"server_cpu_share\":%.3f,\"server_wait_share\":%.3f,\"load_cpu_share\":%.3f,"
            "\"p50_us\":%.1f,\"p99_us\":%.1f,\"server_pings\":%llu,\"resident_bytes\":%llu",
            load->mode->name, unit, load->options.connections, load->options.in_flight, seconds,
-           count, count / seconds, count > 0 ? cpu / count : 0, cpu / 1e9 / seconds,
+           count, count / seconds, median_slice(load), count > 0 ? cpu / count : 0,
+           cpu / 1e9 / seconds,
            (double)(load->to.cpu_wait_ns - load->from.cpu_wait_ns) / 1e9 / seconds,
            (double)(load->to.own_cpu_ns - load->from.own_cpu_ns) / 1e9 / seconds,
            (double)histogram_quantile(&load->latency, 0.50) / 1e3,

@@ -1,12 +1,10 @@
-/*
- * The floor: the least a server of one thread can do for the bytes the load generator asks for.
- * One edge-triggered epoll, one recv per readable connection, no protocol beyond frame lengths and
- * masks, no limits, no timers, no checks of peers. Not a server to use; a line to compare with.
- *
- * The request's path says what a connection is: /echo gets its messages back, /pub... publishes,
- * any other subscribes. `--send each` sends a publication to each subscriber at once; `--send
- * coalesce` collects what one wake-up brought and sends it to each subscriber once.
- */
+// The floor: the least a server of one thread can do for the bytes the load generator asks for.
+// One edge-triggered epoll, one recv per readable connection, no protocol beyond frame lengths and
+// masks, no limits, no timers, no checks of peers. Not a server to use; a line to compare with.
+//
+// The request's path says what a connection is: /echo gets its messages back, /pub... publishes,
+// any other subscribes. `--send each` sends a publication to each subscriber at once; `--send
+// coalesce` collects what one wake-up brought and sends it to each subscriber once.
 #include "accept_key.h"
 
 #include <arpa/inet.h>
@@ -33,7 +31,7 @@ struct peer {
     uint16_t rest_len;
     uint8_t kind;
     uint32_t subscriber_index;
-    uint8_t *rest; /* the beginning of a frame or head whose end has not come */
+    uint8_t *rest; // the beginning of a frame or head whose end has not come
 };
 
 static int epoll_fd;
@@ -112,7 +110,7 @@ static void unmask(uint8_t *to, const uint8_t *from, size_t len, const uint8_t k
     }
 }
 
-/* Turns one client frame into a server frame at `to`. Returns the bytes taken, 0 when cut off. */
+// Turns one client frame into a server frame at `to`. Returns the bytes taken, 0 when cut off.
 static size_t turn_frame(const uint8_t *at, size_t len, uint8_t *to, size_t *ret_len)
 {
     size_t body;
@@ -141,7 +139,7 @@ static size_t turn_frame(const uint8_t *at, size_t len, uint8_t *to, size_t *ret
     return head + 4 + body;
 }
 
-/* Returns the bytes taken of `len`, or -1 when the peer has said goodbye. */
+// Returns the bytes taken of `len`, or -1 when the peer has said goodbye.
 static ssize_t take_frames(struct peer *peer, const uint8_t *at, size_t len)
 {
     size_t used = 0;
@@ -254,7 +252,7 @@ static void on_readable(struct peer *peer)
 {
     ssize_t got = READ_LEN;
 
-    /* A short read proves the socket empty; only a full one is followed by another. */
+    // A short read proves the socket empty; only a full one is followed by another.
     while (got == READ_LEN) {
         size_t before = peer->rest_len;
         if (before > 0) {

@@ -1,7 +1,5 @@
-/*
- * The load generator: bounded in time and count, loopback only, one thread. Prints one line of
- * JSON on standard output, or a reason on standard error and status 1. See README.md.
- */
+// The load generator: bounded in time and count, loopback only, one thread. Prints one line of
+// JSON on standard output, or a reason on standard error and status 1. See README.md.
 #include "client.h"
 
 #include <errno.h>
@@ -166,7 +164,7 @@ int main(int argc, char **argv)
     }
     find_mode(&load);
     raise_descriptor_limit(&load);
-    /* Whatever goes wrong, this process ends. */
+    // Whatever goes wrong, this process ends.
     alarm((unsigned)(load.options.warm_seconds + load.options.seconds) + OPENING_SECONDS_MAX);
     load.clients =
         calloc(load.options.connections + load.options.parallel + 1, sizeof(struct client));

@@ -1,7 +1,5 @@
-/*
- * What the load generator can do to a server: echo, fanout, idle, accept. Each is a run function
- * with a warm-up and a measured window, and the answers its connections wait for.
- */
+// What the load generator can do to a server: echo, fanout, idle, accept. Each is a run function
+// with a warm-up and a measured window, and the answers its connections wait for.
 #include "client.h"
 
 #include <stdio.h>
@@ -10,7 +8,7 @@
 
 enum { SECOND_NS = 1000000000, STUCK_SECONDS = 10, SETTLE_MS = 500 };
 
-/* ---- echo: each connection has in_flight messages on their way, and expects its own in order */
+// ---- echo: each connection has in_flight messages on their way, and expects its own in order
 
 static void echo_send(struct load *load, struct client *client, uint64_t number)
 {
@@ -26,7 +24,7 @@ static void open_quietly(struct load *load, struct client *client)
     (void)client;
 }
 
-/* Checks that this is the message the client waits for. Returns when it was sent. */
+// Checks that this is the message the client waits for. Returns when it was sent.
 static uint64_t take_expected(struct load *load, struct client *client,
                               const struct wire_frame *frame)
 {
@@ -48,7 +46,7 @@ static uint64_t take_expected(struct load *load, struct client *client,
     return sent_ns;
 }
 
-/* What comes after the window was sent in it, but is no part of its figures. */
+// What comes after the window was sent in it, but is no part of its figures.
 static void count_message(struct load *load, uint64_t sent_ns)
 {
     if (load->is_draining) {
@@ -70,7 +68,7 @@ static void echo_on_message(struct load *load, struct client *client,
     }
 }
 
-/* What is on its way when the window ends must come too: a lost message fails the run. */
+// What is on its way when the window ends must come too: a lost message fails the run.
 static void drain(struct load *load)
 {
     uint64_t end_ns = probe_now_ns() + (uint64_t)STUCK_SECONDS * SECOND_NS;
@@ -94,9 +92,7 @@ static void echo_run(struct load *load)
         }
     }
     load_run_for(load, load->options.warm_seconds);
-    load_measure_begin(load);
-    load_run_for(load, load->options.seconds);
-    load_measure_end(load);
+    load_measure(load, load_run_for);
     load->missing_count = (uint64_t)load->options.connections * load->options.in_flight;
     drain(load);
     load_print(load, "message");
@@ -110,13 +106,13 @@ const struct load_mode mode_echo = {
     .on_message = echo_on_message,
 };
 
-/* ---- fanout: the next is published when every subscriber has the oldest of in_flight */
+// ---- fanout: the next is published when every subscriber has the oldest of in_flight
 
 struct fanout {
-    uint64_t published; /* numbers below this one were sent */
-    uint64_t completed; /* numbers below this one every subscriber has */
+    uint64_t published; // numbers below this one were sent
+    uint64_t completed; // numbers below this one every subscriber has
     uint64_t moved_ns;
-    unsigned *received; /* by number % in_flight: how many subscribers have it */
+    unsigned *received; // by number % in_flight: how many subscribers have it
     uint8_t *batch;
 };
 
@@ -163,7 +159,7 @@ static size_t put_publication(const struct load *load, uint8_t *to, uint64_t num
     return (size_t)head + len;
 }
 
-/* Publishes as many as may be on their way, with one send: what a busy publisher's socket does. */
+// Publishes as many as may be on their way, with one send: what a busy publisher's socket does.
 static void fanout_publish(struct load *load, struct client *publisher)
 {
     struct fanout *fanout = load->mode_state;
@@ -190,8 +186,9 @@ static void fanout_publish(struct load *load, struct client *publisher)
     }
 }
 
-static void fanout_run_for(struct load *load, struct client *publisher, double seconds)
+static void fanout_run_for(struct load *load, double seconds)
 {
+    struct client *publisher = &load->clients[load->options.connections];
     uint64_t end_ns = probe_now_ns() + (uint64_t)(seconds * 1e9);
 
     while (probe_now_ns() < end_ns) {
@@ -215,16 +212,14 @@ static void fanout_run(struct load *load)
     load->mode_state = &fanout;
     load_open(load, 0, load->options.connections);
     client_begin(load, publisher, is_http ? CLIENT_HTTP_PUBLISHER : CLIENT_WS_PUBLISHER);
-    /* A server may answer 101 before its subscription counts: publish after a moment. */
+    // A server may answer 101 before its subscription counts: publish after a moment.
     load_run_for(load, SETTLE_MS / 1e3);
     if (publisher->state != CLIENT_OPEN) {
         probe_fail("the publisher was not let in");
     }
     fanout.moved_ns = probe_now_ns();
-    fanout_run_for(load, publisher, load->options.warm_seconds);
-    load_measure_begin(load);
-    fanout_run_for(load, publisher, load->options.seconds);
-    load_measure_end(load);
+    fanout_run_for(load, load->options.warm_seconds);
+    load_measure(load, fanout_run_for);
     load->missing_count = fanout_missing_count(load);
     drain(load);
     load_print(load, "delivery");
@@ -240,7 +235,7 @@ const struct load_mode mode_fanout = {
     .on_message = fanout_on_message,
 };
 
-/* ---- idle: open, hold, answer pings, ping each once; what does a connection weigh */
+// ---- idle: open, hold, answer pings, ping each once; what does a connection weigh
 
 static void idle_on_message(struct load *load, struct client *client,
                             const struct wire_frame *frame)
@@ -290,7 +285,7 @@ const struct load_mode mode_idle = {
     .on_message = idle_on_message,
 };
 
-/* ---- accept: connect, shake hands, close in order, again */
+// ---- accept: connect, shake hands, close in order, again
 
 static void accept_on_open(struct load *load, struct client *client)
 {
@@ -332,9 +327,7 @@ static void accept_run_for(struct load *load, double seconds)
 static void accept_run(struct load *load)
 {
     accept_run_for(load, load->options.warm_seconds);
-    load_measure_begin(load);
-    accept_run_for(load, load->options.seconds);
-    load_measure_end(load);
+    load_measure(load, accept_run_for);
     load_print(load, "connection");
     puts("}");
 }

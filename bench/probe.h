@@ -1,7 +1,5 @@
-/*
- * What is measured: time, a histogram of latencies, and the server's CPU time and resident memory
- * as the kernel accounts them. Processes are named by number; those of other users cannot be read.
- */
+// What is measured: time, a histogram of latencies, and the server's CPU time and resident memory
+// as the kernel accounts them. Processes are named by number; those of other users cannot be read.
 #ifndef TIDEGATE_BENCH_PROBE_H
 #define TIDEGATE_BENCH_PROBE_H
 
@@ -25,23 +23,23 @@ struct probe {
 
 struct probe_reading {
     uint64_t time_ns;
-    uint64_t cpu_ns;      /* of all threads of all processes */
-    uint64_t cpu_wait_ns; /* ready to run but not running: somebody else had the CPU */
-    uint64_t own_cpu_ns;  /* of the load generator */
+    uint64_t cpu_ns;      // of all threads of all processes
+    uint64_t cpu_wait_ns; // ready to run but not running: somebody else had the CPU
+    uint64_t own_cpu_ns;  // of the load generator
 };
 
 uint64_t probe_now_ns(void);
 
-/* Takes a reading; exits with a message when a process is gone. */
+// Takes a reading; exits with a message when a process is gone.
 void probe_read(const struct probe *probe, struct probe_reading *ret_reading);
 
-/* Resident bytes; shared pages are divided when there are several processes. */
+// Resident bytes; shared pages are divided when there are several processes.
 uint64_t probe_resident_bytes(const struct probe *probe);
 
 void histogram_add(struct histogram *histogram, uint64_t value);
 uint64_t histogram_quantile(const struct histogram *histogram, double quantile);
 
-/* Prints to standard error and exits with status 1: a benchmark with an error has no result. */
+// Prints to standard error and exits with status 1: a benchmark with an error has no result.
 __attribute__((noreturn, format(printf, 1, 2))) void probe_fail(const char *format, ...);
 
 #endif

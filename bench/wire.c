@@ -1,8 +1,6 @@
-/*
- * Frames and messages of the benchmark; see wire.h. The mask key is a constant: a server cannot
- * tell, and a random one would only cost time here. The upgrade key is the one of RFC 6455 §1.3,
- * so the right Sec-WebSocket-Accept is a constant too, and no SHA-1 is needed to check it.
- */
+// Frames and messages of the benchmark; see wire.h. The mask key is a constant: a server cannot
+// tell, and a random one would only cost time here. The upgrade key is the one of RFC 6455 §1.3,
+// so the right Sec-WebSocket-Accept is a constant too, and no SHA-1 is needed to check it.
 #include "wire.h"
 
 #include <errno.h>
@@ -65,7 +63,7 @@ int wire_get_server_frame(const uint8_t *from, size_t len, struct wire_frame *re
     if (len < head) {
         return 0;
     }
-    /* No extension was offered and no fragment is expected: FIN alone, and never a mask. */
+    // No extension was offered and no fragment is expected: FIN alone, and never a mask.
     if ((from[0] & 0xf0) != 0x80 || (from[1] & 0x80) != 0) {
         return -EPROTO;
     }
@@ -107,7 +105,7 @@ int wire_put_upgrade(char *to, size_t room, const char *path)
     return len > 0 && (size_t)len < room ? len : -ENOSPC;
 }
 
-/* The head with its blank line, 0 when the blank line has not come. */
+// The head with its blank line, 0 when the blank line has not come.
 static size_t head_len(const uint8_t *from, size_t len)
 {
     const uint8_t *end = memmem(from, len, "\r\n\r\n", 4);
