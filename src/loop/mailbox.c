@@ -1,5 +1,5 @@
-// The per-worker queue. Posting takes the lock for a few instructions; draining takes the whole list
-// at once and works outside the lock.
+// The per-worker queue. Posting takes the lock for a few instructions; draining takes the whole
+// list at once and works outside the lock.
 //
 // Owner: `taken` and draining belong to the attached thread; the rest is under the lock.
 // Order: the eventfd is read before the list is taken, so a post between the two leaves a wake-up
@@ -138,8 +138,7 @@ bool mailbox_drain(struct mailbox *mailbox, void (*handle)(void *context, struct
 
 bool mailbox_is_pending(const struct mailbox *mailbox)
 {
-    return mailbox->taken != NULL ||
-           atomic_load_explicit(&mailbox->pending, memory_order_relaxed);
+    return mailbox->taken != NULL || atomic_load_explicit(&mailbox->pending, memory_order_relaxed);
 }
 
 void mailbox_depth(struct mailbox *mailbox, size_t *ret_messages, size_t *ret_bytes)

@@ -1,8 +1,9 @@
 // The timer wheel: level 0 has a slot a tick, each level above 64 times coarser. A timer goes into
 // the level whose span covers its distance and moves down when time comes near.
 //
-// Owner: the worker's thread. Invariant: every linked timer's tick is after now_tick, except in `due`.
-// `occupied` may have bits of empty slots (cancelling does not clear them); they cost one early wake.
+// Owner: the worker's thread. Invariant: every linked timer's tick is after now_tick, except in
+// `due`. `occupied` may have bits of empty slots (cancelling does not clear them); they cost one
+// early wake.
 
 #include "tidegate/loop/timer.h"
 
@@ -53,7 +54,8 @@ static void timers_place(struct timers *timers, struct timer *timer)
         level++;
     }
     if (level >= TIMER_LEVELS) {
-        // The top level wraps: its slot for `tick` is still ahead, since the distance is in its span.
+        // The top level wraps: its slot for `tick` is still ahead, since the distance is in its
+        // span.
         level = TIMER_LEVELS - 1;
     }
     unsigned slot = (unsigned)(tick >> (SLOT_BITS * level)) & SLOT_MASK;

@@ -1,5 +1,5 @@
-// Open connections by address, sharded like the hub. The total is one atomic number: it may pass the
-// limit for an instant between adding and looking, and then takes the addition back.
+// Open connections by address, sharded like the hub. The total is one atomic number: it may pass
+// the limit for an instant between adding and looking, and then takes the addition back.
 //
 // Owner: the process; any thread. Order: a shard's lock is never held with another lock.
 

@@ -245,7 +245,8 @@ static void conn_on_eof(struct conn *conn)
     }
 }
 
-// One read, at most the receive buffer. More may be there: then the connection is on the ready list.
+// One read, at most the receive buffer. More may be there: then the connection is on the ready
+// list.
 static void conn_read(struct conn *conn)
 {
     struct net *net = conn->net;

@@ -23,10 +23,10 @@
 
 #define RECEIVE_SIZE (64u << 10)
 #define SEND_SIZE (64u << 10)
-#define GATHER_MAX 2048u       // pieces up to this are worth copying
+#define GATHER_MAX 2048u         // pieces up to this are worth copying
 #define FLUSH_BYTES (256u << 10) // written to one connection in one turn
 #define IOV_MAX_FLUSH 32
-#define REFUSING_MAX 256    // connections being told a refusal at once
+#define REFUSING_MAX 256 // connections being told a refusal at once
 #define REFUSING_MS 1000
 
 void net_init(struct net *net, const struct net_options *options)
@@ -76,11 +76,12 @@ static const struct conn_handler net_refusal = {
     .on_closed = net_refuse_on_closed,
 };
 
-// Tells a connection that a limit refuses it, and lets it read that, if not too many are told at once.
+// Tells a connection that a limit refuses it, and lets it read that, if not too many are told at
+// once.
 static void net_refuse(struct net *net, struct conn *conn, enum census_verdict verdict)
 {
-    struct blob *refusal = verdict == CENSUS_TOTAL_LIMIT ? net->options.refusal_total
-                                                         : net->options.refusal_address;
+    struct blob *refusal =
+        verdict == CENSUS_TOTAL_LIMIT ? net->options.refusal_total : net->options.refusal_address;
 
     metric_add(verdict == CENSUS_TOTAL_LIMIT ? METRIC_ACCEPT_REFUSED_LIMIT
                                              : METRIC_ACCEPT_REFUSED_ADDRESS,
@@ -178,7 +179,7 @@ static int net_gather(struct net *net, struct iovec *iov, int count)
     return 1;
 }
 
-_Static_assert(IOV_MAX_FLUSH * GATHER_MAX <= SEND_SIZE, "what is gathered fits the send buffer");
+_Static_assert(IOV_MAX_FLUSH *GATHER_MAX <= SEND_SIZE, "what is gathered fits the send buffer");
 
 // Writes one round. Returns the bytes written; 0 when the socket is full; negative: closed.
 static ssize_t net_write(struct conn *conn, size_t max)
@@ -196,7 +197,8 @@ static ssize_t net_write(struct conn *conn, size_t max)
     ssize_t n = conn->transport->writev(conn, iov, count);
     if (n < 0) {
         if (n != -EAGAIN) {
-            conn_close(conn, n == -EPIPE || n == -ECONNRESET ? CLOSE_PEER_RESET : CLOSE_WRITE_ERROR);
+            conn_close(conn,
+                       n == -EPIPE || n == -ECONNRESET ? CLOSE_PEER_RESET : CLOSE_WRITE_ERROR);
             return -1;
         }
         conn->writable = false;
@@ -248,7 +250,8 @@ void net_flush(struct net *net)
 {
     struct list batch;
 
-    // What becomes dirty while flushing (a handler that goes on when drained) waits for the next turn.
+    // What becomes dirty while flushing (a handler that goes on when drained) waits for the next
+    // turn.
     list_init(&batch);
     list_splice(&batch, &net->dirty);
     for (struct list *link = list_pop(&batch); link != NULL; link = list_pop(&batch)) {

@@ -60,8 +60,8 @@ static void outbox_grow(struct outbox *outbox)
     outbox->first = 0;
 }
 
-// Whether `need` more bytes pass the limit. An entry costs its own size too: a queue of tiny messages
-// must not grow past what the limit promises.
+// Whether `need` more bytes pass the limit. An entry costs its own size too: a queue of tiny
+// messages must not grow past what the limit promises.
 static bool outbox_is_over(const struct outbox *outbox, uint32_t need)
 {
     uint64_t entries = (uint64_t)outbox->count * sizeof(struct outbox_entry);

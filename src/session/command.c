@@ -8,7 +8,6 @@
 
 #include "subscription.h"
 
-
 static enum close_reason command_publish(struct session *session, const struct command *command)
 {
     struct channel_settings settings;
@@ -52,8 +51,7 @@ static enum close_reason command_subscribe(struct session *session, const struct
     return CLOSE_NONE;
 }
 
-static enum close_reason command_unsubscribe(struct session *session,
-                                             const struct command *command)
+static enum close_reason command_unsubscribe(struct session *session, const struct command *command)
 {
     list_for_each_safe(link, &session->subscriptions)
     {

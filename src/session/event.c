@@ -1,5 +1,5 @@
-// From an event to wire bytes in the sink. A publication's wire form is built by the first subscriber
-// that needs it, on whichever worker, and found by all others.
+// From an event to wire bytes in the sink. A publication's wire form is built by the first
+// subscriber that needs it, on whichever worker, and found by all others.
 //
 // Owner: the session's worker; the forms of a publication are shared by compare-and-swap.
 
@@ -7,8 +7,8 @@
 
 #include "tidegate/base/metrics.h"
 
-// Encodes and frames; NULL when there is nothing to send (or no memory: then the message is lost for
-// this session, which the next offset shows).
+// Encodes and frames; NULL when there is nothing to send (or no memory: then the message is lost
+// for this session, which the next offset shows).
 static struct blob *event_build(struct session *session, const struct event *event)
 {
     struct buf *scratch = &session->worker->scratch;

@@ -1,6 +1,6 @@
 // The session: what its protocol decoded is run, what happens in its channels is told.
-// Owner: its worker. Invariant: after session_close() it has no subscription and no name, so neither
-// the fan-out nor a late answer can reach it.
+// Owner: its worker. Invariant: after session_close() it has no subscription and no name, so
+// neither the fan-out nor a late answer can reach it.
 
 #include "tidegate/session/session.h"
 
@@ -10,7 +10,6 @@
 #include "subscription.h"
 
 #define SCRATCH_MAX (1u << 30) // a message and its envelope; the message's own limit comes first
-#define KEY_FIRST 2            // lower keys are the outbox's own
 
 static void session_on_reply(struct slot_owner *owner, struct message *message)
 {
@@ -66,7 +65,7 @@ void session_open(struct session *session, struct session_worker *worker,
         .sink = sink,
         .worker = worker,
         .options = options,
-        .next_key = KEY_FIRST,
+        .next_key = SESSION_KEY_FIRST,
         .client_publish = options->client_publish,
         .exclude_sender = options->exclude_sender,
     };
@@ -109,7 +108,7 @@ void session_on_drained(struct session *session)
     }
     struct event gap = {.kind = EVENT_GAP, .dropped = session->dropped};
     session->dropped = 0;
-    session_tell(session, &gap, 0);
+    session_tell(session, &gap, SESSION_KEY_NONE);
 }
 
 void session_on_publication(struct fanout_subscriber *subscriber, struct publication *publication)

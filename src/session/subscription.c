@@ -1,6 +1,6 @@
 // A subscription from asking to leaving. It knows the position of what it delivered last, so that
-// nothing is delivered twice and nothing is missed unnoticed: a publication that is not the next one
-// means the mailbox dropped some, and the subscription heals itself from history.
+// nothing is delivered twice and nothing is missed unnoticed: a publication that is not the next
+// one means the mailbox dropped some, and the subscription heals itself from history.
 //
 //   PENDING -> LIVE <-> HEALING
 //
@@ -48,10 +48,11 @@ void subscription_begin(struct session *session, const struct command *command,
     subscription->is_asked = command->recover;
     list_append(&session->subscriptions, &subscription->link);
     session->subscription_count++;
-    // The hub counts subscribers; its interest is registered by the request below.
+    // The request below registers this worker's interest, also when it is there already.
     fanout_add(session->worker->fanout, command->channel, &subscription->subscriber);
     metric_add(METRIC_SUBSCRIPTIONS, 1);
     subscription_ask(subscription, settings, command->recover, command->since, command->initial);
+    session->worker->broker->ops->count(session->worker->broker, command->channel, 1);
 }
 
 void subscription_end(struct subscription *subscription)
@@ -60,17 +61,18 @@ void subscription_end(struct subscription *subscription)
     struct broker *broker = session->worker->broker;
     char name[CHANNEL_NAME_MAX];
     size_t name_len = 0;
-    bool is_last = fanout_remove(session->worker->fanout, &subscription->subscriber, name, &name_len);
 
-    broker->ops->unsubscribe(broker, bytes_make(name, name_len), session->worker->id, is_last);
+    broker->ops->count(broker, fanout_channel_name(subscription->subscriber.channel), -1);
+    if (fanout_remove(session->worker->fanout, &subscription->subscriber, name, &name_len)) {
+        broker->ops->unsubscribe(broker, bytes_make(name, name_len), session->worker->id);
+    }
     list_remove(&subscription->link);
     session->subscription_count--;
     metric_add(METRIC_SUBSCRIPTIONS, -1);
     mem_free(subscription);
 }
 
-static void subscription_deliver(struct subscription *subscription,
-                                 struct publication *publication)
+static void subscription_deliver(struct subscription *subscription, struct publication *publication)
 {
     struct session *session = subscription->session;
 
@@ -95,8 +97,7 @@ static void subscription_heal(struct subscription *subscription)
     subscription_ask(subscription, &settings, true, subscription->position, 0);
 }
 
-void subscription_on_publication(struct subscription *subscription,
-                                 struct publication *publication)
+void subscription_on_publication(struct subscription *subscription, struct publication *publication)
 {
     struct position *position = &subscription->position;
 

@@ -1,12 +1,13 @@
-// Receiving with wslay. Its event layer checks framing, masks, lengths, control frames and UTF-8; what
-// it leaves open is done here: assembling messages as bytes arrive (wslay would allocate the declared
-// length at once), the size limit over all fragments, UTF-8 of a close reason that came in pieces.
+// Receiving with wslay. Its event layer checks framing, masks, lengths, control frames and UTF-8;
+// what it leaves open is done here: assembling messages as bytes arrive (wslay would allocate the
+// declared length at once), the size limit over all fragments, UTF-8 of a close reason that came in
+// pieces.
 //
-// Owner: the worker. A context is lent for as long as a frame or message is incomplete and goes back
-// to the pool clean, which is counted: `fed` bytes against the bytes of finished frames (wslay
+// Owner: the worker. A context is lent for as long as a frame or message is incomplete and goes
+// back to the pool clean, which is counted: `fed` bytes against the bytes of finished frames (wslay
 // refuses lengths that are not minimal, so a frame's size follows from its payload's).
-// Output never goes through wslay. The answers it queues to pings and closes are taken out of it with
-// a send callback that throws them away; only the code of a close it wants is read.
+// Output never goes through wslay. The answers it queues to pings and closes are taken out of it
+// with a send callback that throws them away; only the code of a close it wants is read.
 
 #include "tidegate/ws/stream.h"
 
@@ -302,7 +303,8 @@ void ws_on_bytes(struct ws_stream *stream, struct bytes data)
     if (stream->stopped) {
         return;
     }
-    struct ws_lease *lease = stream->lease != NULL ? stream->lease : lease_take(stream->pool, stream);
+    struct ws_lease *lease =
+        stream->lease != NULL ? stream->lease : lease_take(stream->pool, stream);
     if (lease == NULL) {
         stream->stopped = true;
         stream->pool->events->on_error(stream, CLOSE_INTERNAL_ERROR);

@@ -52,7 +52,7 @@ struct hub_subscribe_request {
     bool recover; // wants what it missed since `since`
     struct position since;
     uint32_t recover_max; // at most so many, else not recovered
-    uint32_t initial;     // without recover: this many of the newest entries
+    uint32_t initial;     // when not recovered: this many of the newest entries
 };
 
 // What it starts with. In the REPLY posted under the shard lock.

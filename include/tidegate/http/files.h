@@ -1,5 +1,5 @@
-// Static files from one folder: types by ending, ETag and 304, no way out of the folder, no dotfiles.
-// Owner: the worker. Files are read whole, up to a limit, when they are asked for.
+// Static files from one folder: types by ending, ETag and 304, no way out of the folder, no
+// dotfiles. Owner: the worker. Files are read whole, up to a limit, when they are asked for.
 #ifndef TIDEGATE_HTTP_FILES_H
 #define TIDEGATE_HTTP_FILES_H
 
@@ -7,13 +7,14 @@
 
 struct files_target {
     struct http_target target;
-    int root_fd;      // owned; the folder
-    char *index;      // owned; served for a path that ends in '/'
+    int root_fd; // owned; the folder
+    char *index; // owned; served for a path that ends in '/'
 };
 
 #define FILES_SIZE_MAX (16u << 20)
 
-// Opens `root`: 0 or -errno. The path served is the match's "*" parameter, or the index without one.
+// Opens `root`: 0 or -errno. The path served is the match's "*" parameter, or the index without
+// one.
 int files_init(struct files_target *files, const char *root, const char *index) ATTR_MUST_CHECK;
 void files_finish(struct files_target *files);
 

@@ -32,7 +32,7 @@ struct http_request {
     struct bytes host;   // without the port
     uint8_t minor;       // HTTP/1.minor
     bool keep_alive;
-    bool wants_upgrade;   // Connection: upgrade, and an Upgrade header
+    bool wants_upgrade; // Connection: upgrade, and an Upgrade header
     bool expects_continue;
     bool is_chunked;
     uint64_t content_length; // 0 when there is none

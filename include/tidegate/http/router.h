@@ -25,8 +25,8 @@ struct router *router_create(void);
 void router_destroy(struct router *router);
 
 // 0, -EINVAL: not a pattern; -EEXIST: one of the same shape and host is there.
-int router_add(struct router *router, const char *host, const char *pattern, void *target)
-    ATTR_MUST_CHECK;
+int router_add(struct router *router, const char *host, const char *pattern,
+               void *target) ATTR_MUST_CHECK;
 
 // The best match for a raw path; false when there is none. Percent-encoded slashes do not separate.
 bool router_find(const struct router *router, struct bytes host, struct bytes path,

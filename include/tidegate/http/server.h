@@ -1,8 +1,8 @@
 // HTTP/1.1 on a connection: reads requests one after the other (pipelined ones wait), finds the
-// target, hands it the whole request, and writes the response. Strict by design: what can be read in
-// two ways is refused (RFC 9112 §11.2).
-// Owner: the connection's worker. An exchange lives from the request's head until its response is
-// complete, the connection closes, or the target takes the connection over (http_take_over).
+// target, hands it the whole request, and writes the response. Strict by design: what can be read
+// in two ways is refused (RFC 9112 §11.2). Owner: the connection's worker. An exchange lives from
+// the request's head until its response is complete, the connection closes, or the target takes the
+// connection over (http_take_over).
 #ifndef TIDEGATE_HTTP_SERVER_H
 #define TIDEGATE_HTTP_SERVER_H
 
@@ -26,9 +26,9 @@ struct http_target {
 struct http_exchange {
     struct http_request request;
     struct router_match match;
-    struct conn *conn;         // borrowed
+    struct conn *conn;          // borrowed
     struct http_server *server; // borrowed
-    void *owner;               // the target's while it answers late
+    void *owner;                // the target's while it answers late
     // The connection closed before the response: forget the exchange. NULL: nobody waits.
     void (*on_abandoned)(struct http_exchange *exchange);
     bool responded;
@@ -70,8 +70,8 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
 void http_refuse(struct http_exchange *exchange, int status, const char *message,
                  struct bytes headers);
 
-// Ends HTTP on this connection without a response: the exchange and its input buffer are gone, bytes
-// behind the request stay in conn->in for the next handler. Returns the connection, now
+// Ends HTTP on this connection without a response: the exchange and its input buffer are gone,
+// bytes behind the request stay in conn->in for the next handler. Returns the connection, now
 // STREAMING without deadline; the caller installs its handler at once.
 struct conn *http_take_over(struct http_exchange *exchange);
 

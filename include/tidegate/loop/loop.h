@@ -13,7 +13,8 @@
 
 struct watch {
     int fd; // owned by whoever embeds the watch; -1 = not watched
-    // `events` as epoll reports them. May remove this watch, and close nothing before the turn ends.
+    // `events` as epoll reports them. May remove this watch, and close nothing before the turn
+    // ends.
     void (*on_event)(struct watch *watch, uint32_t events);
 };
 
@@ -34,8 +35,8 @@ int loop_add(struct loop *loop, struct watch *watch, uint32_t events) ATTR_MUST_
 // Takes the watch out; its descriptor stays open.
 void loop_remove(struct loop *loop, struct watch *watch);
 
-// Waits up to `timeout_ms` (0: not at all, -1: for ever) and runs the callbacks of one bounded batch.
-// Returns true when the batch was full, so that more may be waiting.
+// Waits up to `timeout_ms` (0: not at all, -1: for ever) and runs the callbacks of one bounded
+// batch. Returns true when the batch was full, so that more may be waiting.
 bool loop_poll(struct loop *loop, int timeout_ms);
 
 #endif

@@ -1,7 +1,7 @@
-// The queue between threads: how anything crosses from one worker to another. Intrusive list, mutex,
-// eventfd. Any thread posts; the owner drains. Ownership of a message moves with it.
-// The eventfd is written only when the list was empty, and never for the thread's own box.
-// Lock order: a hub shard's lock may be held while posting; nothing may be locked under a mailbox.
+// The queue between threads: how anything crosses from one worker to another. Intrusive list,
+// mutex, eventfd. Any thread posts; the owner drains. Ownership of a message moves with it. The
+// eventfd is written only when the list was empty, and never for the thread's own box. Lock order:
+// a hub shard's lock may be held while posting; nothing may be locked under a mailbox.
 #ifndef TIDEGATE_LOOP_MAILBOX_H
 #define TIDEGATE_LOOP_MAILBOX_H
 
@@ -12,7 +12,13 @@
 #include <stddef.h>
 
 // All messages are one-way.
-enum message_kind { MESSAGE_PUBLICATION, MESSAGE_REPLY, MESSAGE_CONTROL, MESSAGE_CONFIG, MESSAGE_STOP };
+enum message_kind {
+    MESSAGE_PUBLICATION,
+    MESSAGE_REPLY,
+    MESSAGE_CONTROL,
+    MESSAGE_CONFIG,
+    MESSAGE_STOP
+};
 
 struct message {
     struct message *next; // mailbox list
@@ -29,12 +35,12 @@ struct mailbox {
     size_t depth; // messages, under lock
     size_t bytes; // under lock
     size_t bytes_max;
-    struct watch watch;     // the eventfd
-    pthread_t owner;        // set by mailbox_attach, under lock
-    bool has_owner;         // under lock
-    struct message *taken;  // owner only: drained but not handled yet (bounded work left over)
-    _Atomic bool pending;   // whether the list is non-empty; exact for the owner's own posts
-    bool woken;             // owner only: epoll reported the eventfd
+    struct watch watch;    // the eventfd
+    pthread_t owner;       // set by mailbox_attach, under lock
+    bool has_owner;        // under lock
+    struct message *taken; // owner only: drained but not handled yet (bounded work left over)
+    _Atomic bool pending;  // whether the list is non-empty; exact for the owner's own posts
+    bool woken;            // owner only: epoll reported the eventfd
 };
 
 // `bytes_max`: past it publications are refused; the other kinds always pass. 0 or -errno.

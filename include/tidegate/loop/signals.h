@@ -5,7 +5,8 @@
 
 #include "tidegate/base/attr.h"
 
-// Blocks SIGINT, SIGTERM and SIGHUP for this thread and those it starts; ignores SIGPIPE. 0 or -errno.
+// Blocks SIGINT, SIGTERM and SIGHUP for this thread and those it starts; ignores SIGPIPE. 0 or
+// -errno.
 int signals_block(void) ATTR_MUST_CHECK;
 
 // Waits up to `timeout_ms` (-1: for ever) for one of them: its number, or 0 when the time ran out.

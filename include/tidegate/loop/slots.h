@@ -35,7 +35,7 @@ struct slots {
         struct slot_owner *owner; // borrowed; NULL = free
         uint32_t generation;      // of the current or the next owner
         uint32_t next_free;
-    } *table; // owned
+    } * table; // owned
     uint32_t capacity;
     uint32_t first_free; // 0 = none
     uint16_t worker;

@@ -10,8 +10,8 @@
 enum addr_family { ADDR_NONE, ADDR_IPV4, ADDR_IPV6, ADDR_UNIX };
 
 struct addr {
-    uint8_t ip[16]; // network order; IPv4 in the first 4 bytes
-    uint16_t port;  // host order
+    uint8_t ip[16];  // network order; IPv4 in the first 4 bytes
+    uint16_t port;   // host order
     uint16_t family; // enum addr_family
 };
 

@@ -1,7 +1,7 @@
-// How many connections are open, in total and by address: the one table besides the hub that workers
-// share, because a limit on an address must hold over all of them (docs/decisions). 64 shards with a
-// mutex each, touched when a connection opens and when it closes, never on the message path.
-// Any thread.
+// How many connections are open, in total and by address: the one table besides the hub that
+// workers share, because a limit on an address must hold over all of them (docs/decisions). 64
+// shards with a mutex each, touched when a connection opens and when it closes, never on the
+// message path. Any thread.
 #ifndef TIDEGATE_NET_CENSUS_H
 #define TIDEGATE_NET_CENSUS_H
 

@@ -50,41 +50,41 @@ struct conn {
     struct watch watch;
     const struct transport *transport;
     const struct conn_handler *handler;
-    void *handler_state;              // the handler's; owned by it
-    struct net *net;                  // borrowed: the worker's byte side
-    const struct listener *listener;  // borrowed; where it came in
-    struct list link;                 // net.conns[state]
-    struct list dirty;                // net.dirty: output to be written in step 4
-    struct list ready;                // net.ready: reading to be continued next turn
-    struct timer deadline;            // of the state
+    void *handler_state;             // the handler's; owned by it
+    struct net *net;                 // borrowed: the worker's byte side
+    const struct listener *listener; // borrowed; where it came in
+    struct list link;                // net.conns[state]
+    struct list dirty;               // net.dirty: output to be written in step 4
+    struct list ready;               // net.ready: reading to be continued next turn
+    struct timer deadline;           // of the state
     struct outbox outbox;
-    struct bytes in;                  // unconsumed input, valid in on_bytes only
-    int64_t opened_ms;                // monotonic
+    struct bytes in;   // unconsumed input, valid in on_bytes only
+    int64_t opened_ms; // monotonic
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint32_t messages_in;
     uint32_t messages_out;
-    struct buf *kept;                 // owned; input kept between turns, NULL when there is none
-    uint32_t in_max;                  // bytes that may be kept
-    uint8_t state;                    // enum conn_state
-    uint8_t reason;                   // enum close_reason; set when closing
-    bool readable : 1;                // the socket may have more
-    bool writable : 1;                // the socket took everything last time
-    bool paused : 1;                  // reading is held back by the handler
-    bool eof : 1;                     // the peer half-closed and all of it was read
-    bool counted : 1;                 // in the census by address
-    bool want_drained : 1;            // on_drained is to be called, once
-    bool eof_seen : 1;                // epoll reported the end of the stream
-    bool refused : 1;                 // being told that a limit refused it
-    uint32_t queued;                  // what of outbox.bytes the gauge knows
+    struct buf *kept;      // owned; input kept between turns, NULL when there is none
+    uint32_t in_max;       // bytes that may be kept
+    uint8_t state;         // enum conn_state
+    uint8_t reason;        // enum close_reason; set when closing
+    bool readable : 1;     // the socket may have more
+    bool writable : 1;     // the socket took everything last time
+    bool paused : 1;       // reading is held back by the handler
+    bool eof : 1;          // the peer half-closed and all of it was read
+    bool counted : 1;      // in the census by address
+    bool want_drained : 1; // on_drained is to be called, once
+    bool eof_seen : 1;     // epoll reported the end of the stream
+    bool refused : 1;      // being told that a limit refused it
+    uint32_t queued;       // what of outbox.bytes the gauge knows
     struct addr peer;
 };
 
-#define CONN_STATES(X)                                                                             \
-    X(ACCEPTED, HEAD_TIMEOUT)                                                                      \
-    X(HTTP, IDLE_TIMEOUT)                                                                          \
-    X(STREAMING, IDLE_TIMEOUT)                                                                     \
-    X(DRAINING, DRAIN_TIMEOUT)                                                                     \
+#define CONN_STATES(X) \
+    X(ACCEPTED, HEAD_TIMEOUT) \
+    X(HTTP, IDLE_TIMEOUT) \
+    X(STREAMING, IDLE_TIMEOUT) \
+    X(DRAINING, DRAIN_TIMEOUT) \
     X(CLOSED, NONE)
 
 enum conn_state {

@@ -1,7 +1,7 @@
 // A listening socket of one worker: SO_REUSEPORT for TCP (each worker its own), shared with
-// EPOLLEXCLUSIVE for Unix sockets. Opened by the main thread, so that a wrong address is told before
-// anything starts; run by the worker.
-// Out of descriptors: accepting pauses for 100 ms and is tried again; other connections go on.
+// EPOLLEXCLUSIVE for Unix sockets. Opened by the main thread, so that a wrong address is told
+// before anything starts; run by the worker. Out of descriptors: accepting pauses for 100 ms and is
+// tried again; other connections go on.
 #ifndef TIDEGATE_NET_LISTENER_H
 #define TIDEGATE_NET_LISTENER_H
 
@@ -13,8 +13,8 @@ struct listener {
     struct net *net; // borrowed
     struct timer resume;
     struct list ready; // net.ready_listeners: a full batch was accepted
-    const char *name; // borrowed
-    unsigned serves;  // the caller's bits, for whoever handles its connections
+    const char *name;  // borrowed
+    unsigned serves;   // the caller's bits, for whoever handles its connections
     bool paused;
     bool is_unix;
 };

@@ -1,6 +1,6 @@
-// The byte side of one worker: its connections by state, what is dirty, what is ready, what is to be
-// buried, and the one receive buffer. Steps 1, 4 and 5 of the turn.
-// Owner: the worker. Nothing is written before net_flush() and nothing freed before net_bury().
+// The byte side of one worker: its connections by state, what is dirty, what is ready, what is to
+// be buried, and the one receive buffer. Steps 1, 4 and 5 of the turn. Owner: the worker. Nothing
+// is written before net_flush() and nothing freed before net_bury().
 #ifndef TIDEGATE_NET_NET_H
 #define TIDEGATE_NET_NET_H
 
@@ -30,7 +30,7 @@ struct net_options {
 
 // What must outlive the turn in which it ended: embedded in it.
 struct grave {
-    struct list link; // net.graves
+    struct list link;                  // net.graves
     void (*bury)(struct grave *grave); // frees what embeds it
 };
 
@@ -67,8 +67,8 @@ void net_flush(struct net *net);
 // Step 5: frees what was closed in this turn.
 void net_bury(struct net *net);
 
-// Has `grave->bury` called in step 5: a handler's state is freed then, never in on_closed, since its
-// own functions may still be on the stack.
+// Has `grave->bury` called in step 5: a handler's state is freed then, never in on_closed, since
+// its own functions may still be on the stack.
 void net_inter(struct net *net, struct grave *grave);
 
 // Takes over an accepted socket. NULL when a limit refused it (then the socket is closed).

@@ -1,8 +1,7 @@
 // What waits to be written to one connection: references to shared blobs, never copies. The first
-// reference is stored inline, so one pending message needs no memory; more make a ring that is freed
-// when the outbox runs empty.
-// Owner: the connection's worker. Invariant: `bytes` is the sum of what is unsent; entry 0 alone may
-// be partly sent (`sent`).
+// reference is stored inline, so one pending message needs no memory; more make a ring that is
+// freed when the outbox runs empty. Owner: the connection's worker. Invariant: `bytes` is the sum
+// of what is unsent; entry 0 alone may be partly sent (`sent`).
 #ifndef TIDEGATE_NET_OUTBOX_H
 #define TIDEGATE_NET_OUTBOX_H
 
@@ -37,9 +36,9 @@ void outbox_init(struct outbox *outbox, uint32_t max, enum outbox_policy policy)
 void outbox_finish(struct outbox *outbox);
 
 // Appends `blob` (one reference, taken over in every case). 0, or -ENOBUFS: the limit is passed and
-// the policy is OUTBOX_DISCONNECT, or dropping made no room. The first message in an empty outbox is
-// always taken, whatever its size. *ret_dropped: entries the policy dropped to make room.
-// A PONG replaces one that waits (RFC 6455 §5.5.3 allows answering only the latest ping).
+// the policy is OUTBOX_DISCONNECT, or dropping made no room. The first message in an empty outbox
+// is always taken, whatever its size. *ret_dropped: entries the policy dropped to make room. A PONG
+// replaces one that waits (RFC 6455 §5.5.3 allows answering only the latest ping).
 int outbox_push(struct outbox *outbox, struct blob *blob, uint32_t key, uint32_t *ret_dropped);
 
 // Drops every entry that is not partly sent.

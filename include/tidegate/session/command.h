@@ -1,5 +1,5 @@
-// What a client may ask for, decoded. Limits and permission are checked here; the broker does the rest.
-// Owner: the session's worker.
+// What a client may ask for, decoded. Limits and permission are checked here; the broker does the
+// rest. Owner: the session's worker.
 #ifndef TIDEGATE_SESSION_COMMAND_H
 #define TIDEGATE_SESSION_COMMAND_H
 

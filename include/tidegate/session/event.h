@@ -1,6 +1,6 @@
-// What a client is told, before it is encoded. An event with a publication is encoded and framed once
-// for each (protocol x transport) and shared; the others are small and of one session.
-// Owner: the session's worker.
+// What a client is told, before it is encoded. An event with a publication is encoded and framed
+// once for each (protocol x transport) and shared; the others are small and of one session. Owner:
+// the session's worker.
 #ifndef TIDEGATE_SESSION_EVENT_H
 #define TIDEGATE_SESSION_EVENT_H
 

@@ -1,7 +1,7 @@
 // One client and its subscriptions, whatever its transport and wire format: between them stand a
 // protocol (bytes <-> commands and events) and a sink (how wire bytes leave).
-// Owner: the worker whose connection it is. Lifetime: session_open() to session_close(); embedded in
-// the endpoint's structure, which outlives the turn. Answers find it by its slot_ref.
+// Owner: the worker whose connection it is. Lifetime: session_open() to session_close(); embedded
+// in the endpoint's structure, which outlives the turn. Answers find it by its slot_ref.
 #ifndef TIDEGATE_SESSION_SESSION_H
 #define TIDEGATE_SESSION_SESSION_H
 
@@ -19,7 +19,8 @@ struct command;
 struct session_sink {
     unsigned index; // of the transport, below SESSION_SINKS; part of a wire form's number
     // The event's `payload` (may be empty) as this transport frames it, in a new blob; NULL when
-    // there is nothing to send or no memory. Pure: the result is shared by all sessions of the form.
+    // there is nothing to send or no memory. Pure: the result is shared by all sessions of the
+    // form.
     struct blob *(*frame)(const struct event *event, struct bytes payload, bool is_binary);
     // Sends `wire` (one reference, taken over); `key` as in the outbox. Returns messages dropped.
     uint32_t (*send)(struct session *session, struct blob *wire, uint32_t key);
@@ -43,6 +44,10 @@ struct session_protocol {
     void (*close)(struct session *session);
 };
 
+// The outbox's keys for what no policy may drop, and for the first subscription.
+#define SESSION_KEY_NONE 0
+#define SESSION_KEY_FIRST 2
+
 #define SESSION_SINKS 2
 #define SESSION_PROTOCOLS (PUBLICATION_FORMS / SESSION_SINKS)
 
@@ -61,8 +66,8 @@ enum subscription_state { SUBSCRIPTION_PENDING, SUBSCRIPTION_LIVE, SUBSCRIPTION_
 
 struct subscription {
     struct fanout_subscriber subscriber;
-    struct session *session; // borrowed
-    struct list link;        // session.subscriptions
+    struct session *session;  // borrowed
+    struct list link;         // session.subscriptions
     struct position position; // of the last publication delivered
     uint32_t token;           // of the request whose answer it waits for
     uint32_t key;             // of its messages in the outbox
@@ -75,7 +80,7 @@ struct session_options {
     struct bytes channel; // plain formats: the channel of its route; copied by subscribing
     bool recover;         // since is given
     struct position since;
-    uint32_t initial;     // newest messages first
+    uint32_t initial; // newest messages first
     bool client_publish;
     bool exclude_sender;
 };
@@ -85,8 +90,8 @@ struct session {
     struct slot_ref self;
     const struct session_protocol *protocol;
     const struct session_sink *sink;
-    struct session_worker *worker;     // borrowed
-    struct list subscriptions;         // subscription.link
+    struct session_worker *worker;         // borrowed
+    struct list subscriptions;             // subscription.link
     const struct session_options *options; // valid during open only
     uint32_t subscription_count;
     uint32_t next_key;

@@ -24,9 +24,9 @@ enum ws_handshake_verdict {
 };
 
 struct ws_handshake {
-    const char *problem;      // why it was refused; a literal
-    const char *subprotocol;  // agreed, or NULL; in the options
-    char accept[29];          // Sec-WebSocket-Accept and a zero byte
+    const char *problem;     // why it was refused; a literal
+    const char *subprotocol; // agreed, or NULL; in the options
+    char accept[29];         // Sec-WebSocket-Accept and a zero byte
 };
 
 // Whether the request asks for WebSocket at all (Upgrade: websocket), rightly or not.

@@ -1,7 +1,7 @@
 // The receive side of a WebSocket connection (RFC 6455 §5, §7): bytes in, whole messages out, with
-// wslay beneath. wslay's contexts are large, so they are lent: a stream holds one only while a frame
-// or a message is incomplete; between messages it holds nothing.
-// Owner: the connection's worker; a pool serves all streams of one worker.
+// wslay beneath. wslay's contexts are large, so they are lent: a stream holds one only while a
+// frame or a message is incomplete; between messages it holds nothing. Owner: the connection's
+// worker; a pool serves all streams of one worker.
 #ifndef TIDEGATE_WS_STREAM_H
 #define TIDEGATE_WS_STREAM_H
 
@@ -33,10 +33,10 @@ struct ws_pool {
 };
 
 struct ws_stream {
-    struct ws_pool *pool;    // borrowed
-    struct ws_lease *lease;  // NULL between messages
-    uint32_t message_max;    // bytes of one message
-    bool stopped;            // nothing more is delivered
+    struct ws_pool *pool;   // borrowed
+    struct ws_lease *lease; // NULL between messages
+    uint32_t message_max;   // bytes of one message
+    bool stopped;           // nothing more is delivered
 };
 
 void ws_pool_init(struct ws_pool *pool, const struct ws_stream_events *events);
