@@ -1,5 +1,6 @@
 // SHA-1 (FIPS 180-4) of exactly one upgrade key and the fixed GUID, in base64. The input is always
 // 60 bytes, so the padded message is always two blocks and needs no general interface.
+
 #include "accept_key.h"
 
 #include <stdint.h>

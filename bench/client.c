@@ -1,6 +1,7 @@
 // Connections of the load generator; see client.h. Each readable connection costs one recv: a
 // read shorter than the buffer proves the socket empty. Frames are parsed where they lie; only an
 // incomplete one at the end is copied aside.
+
 #include "client.h"
 
 #include <arpa/inet.h>

@@ -97,8 +97,8 @@ void load_open(struct load *load, size_t first, size_t last);
 // Turns until `seconds` have gone by.
 void load_run_for(struct load *load, double seconds);
 
-/* Measures options.seconds of run_for, in slices: a disturbance spoils some of them, not the
- * median. */
+// Measures options.seconds of run_for, in slices: a disturbance spoils some of them, not the
+// median.
 void load_measure(struct load *load, void (*run_for)(struct load *load, double seconds));
 
 void load_measure_begin(struct load *load);

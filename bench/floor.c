@@ -5,6 +5,7 @@
 // The request's path says what a connection is: /echo gets its messages back, /pub... publishes,
 // any other subscribes. `--send each` sends a publication to each subscriber at once; `--send
 // coalesce` collects what one wake-up brought and sends it to each subscriber once.
+
 #include "accept_key.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,6 @@
 // The load generator: bounded in time and count, loopback only, one thread. Prints one line of
 // JSON on standard output, or a reason on standard error and status 1. See README.md.
+
 #include "client.h"
 
 #include <errno.h>

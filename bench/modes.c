@@ -1,5 +1,6 @@
 // What the load generator can do to a server: echo, fanout, idle, accept. Each is a run function
 // with a warm-up and a measured window, and the answers its connections wait for.
+
 #include "client.h"
 
 #include <stdio.h>

@@ -2,6 +2,7 @@
 // utime and stime of /proc/<pid>/stat count ticks and are too coarse for a window of seconds.
 // The kernel brings a running thread's count up to date at each timer tick (at most 10 ms old).
 // Threads that ended before a reading are not counted: none of the servers measured ends threads.
+
 #include "probe.h"
 
 #include <dirent.h>

@@ -9,8 +9,7 @@
 
 enum { PROBE_PIDS_MAX = 16, HISTOGRAM_SUB = 64, HISTOGRAM_SLOTS = 64 * HISTOGRAM_SUB };
 
-/* Log-linear: 64 steps in each power of two, so a value read back is within 1.6 % of the true one.
- */
+// Log-linear: 64 steps in each power of two, so a value read back is within 1.6 % of the true one.
 struct histogram {
     uint64_t counts[HISTOGRAM_SLOTS];
     uint64_t total;

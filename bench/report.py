@@ -43,8 +43,8 @@ def row_line(row, name, results, floor):
     def of(field):
         return median([result[field] for result in results])
 
-    cells = [name, spread([result[row.figure] for result in results],
-                          lambda value: quantity(row, value))]
+    figures = [result[row.figure] for result in results]
+    cells = [name, spread(figures, lambda value: quantity(row, value))]
     if row.floor:
         found = ratios(row, results, floor)
         cells.append(spread(found, lambda value: f"{value:.2f}") if found else "–")
@@ -52,7 +52,8 @@ def row_line(row, name, results, floor):
         cells += [f"{of('connections'):,.0f}", f"{of('resident_bytes') / 2**20:,.1f} MiB",
                   f"{of('server_pings'):,.0f}", f"{of('pongs'):,.0f}"]
     else:
-        cells += [f"{of('per_second'):,.0f}", f"{of('p50_us'):,.0f} µs", f"{of('p99_us'):,.0f} µs",
+        cells += [f"{of('per_second'):,.0f}",
+                  f"{of('p50_us'):,.0f} µs", f"{of('p99_us'):,.0f} µs",
                   f"{of('server_cpu_share'):.0%}", f"{of('load_cpu_share'):.0%}",
                   f"{of('server_wait_share'):.0%}"]
     return "| " + " | ".join(cells) + " |"

@@ -82,7 +82,8 @@ class Running:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise ServerError(f"{self.name} ended with {self.process.returncode}: {self.text()}")
+                status = self.process.returncode
+                raise ServerError(f"{self.name} ended with {status}: {self.text()}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 time.sleep(0.2)  # for what it still does after it listens

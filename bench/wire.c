@@ -1,6 +1,7 @@
 // Frames and messages of the benchmark; see wire.h. The mask key is a constant: a server cannot
 // tell, and a random one would only cost time here. The upgrade key is the one of RFC 6455 §1.3,
 // so the right Sec-WebSocket-Accept is a constant too, and no SHA-1 is needed to check it.
+
 #include "wire.h"
 
 #include <errno.h>

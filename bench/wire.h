@@ -34,8 +34,7 @@ int wire_get_server_frame(const uint8_t *from, size_t len, struct wire_frame *re
 // Writes a GET with Upgrade headers. Returns its length, or -ENOSPC.
 int wire_put_upgrade(char *to, size_t room, const char *path);
 
-/* Length of a whole 101 answer at `from`, 0 when its end has not come, -EPROTO when it is another.
- */
+// Length of a whole 101 answer at `from`, 0 when its end has not come, -EPROTO when it is another.
 int wire_get_upgrade_answer(const uint8_t *from, size_t len);
 
 // Length of a whole HTTP answer with Content-Length, 0 when not all there, -EPROTO unless 2xx.
