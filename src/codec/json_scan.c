@@ -181,7 +181,7 @@ static bool is_in_object(const struct nesting *nesting)
 static bool scan_open(struct json_scan *scan, struct nesting *nesting, bool *ret_ended)
 {
     bool is_object = *scan->at == '{';
-    if (nesting->depth == nesting->depth_max) {
+    if (nesting->depth >= nesting->depth_max) {
         return fail(scan, "nested too deep");
     }
     scan->at++;
