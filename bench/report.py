@@ -14,17 +14,18 @@ def median(values):
     return statistics.median(values)
 
 
-def pairs(results, floor):
-    """(result, floor's result) of the same round."""
-    by_round = {result["round"]: result for result in floor}
-    return [(result, by_round[result["round"]]) for result in results
-            if result["round"] in by_round]
+def ratios(row, results, floors):
+    """The figure over the floor's in each round, where it was measured a moment before and after."""
+    bases = {}
+    for floor in floors:
+        bases.setdefault(floor["round"], []).append(floor[row.figure])
+    return [result[row.figure] / statistics.mean(bases[result["round"]]) for result in results
+            if statistics.mean(bases.get(result["round"], [0])) > 0]
 
 
-def ratios(row, results, floor):
-    """The figure over the floor's in each round: both were measured a moment apart."""
-    return [result[row.figure] / base[row.figure] for result, base in pairs(results, floor)
-            if base[row.figure] > 0]
+def floors_of(row, results_by_server):
+    return [result for name in (row.floor, f"{row.floor} again")
+            for result in results_by_server.get(name, [])]
 
 
 def quantity(row, value):
@@ -71,7 +72,7 @@ def row_table(row, results_by_server):
         heads += [f"{unit}/s", "p50", "p99", "server busy", "load busy", "server kept waiting"]
     lines = [f"### {row.title}", "", "| " + " | ".join(heads) + " |",
              "|---" + "|---:" * (len(heads) - 1) + "|"]
-    floor = results_by_server.get(row.floor, [])
+    floor = floors_of(row, results_by_server)
     for name, results in results_by_server.items():
         lines.append(row_line(row, name, results, floor))
     return lines + [""]
@@ -83,7 +84,7 @@ def reached(row, results_by_server):
     if not results:
         return "not measured", "–"
     if row.floor:
-        values = ratios(row, results, results_by_server.get(row.floor, []))
+        values = ratios(row, results, floors_of(row, results_by_server))
         if not values:
             return "not measured", "–"
         text = spread(values, lambda value: f"{value:.2f}")
@@ -94,14 +95,14 @@ def reached(row, results_by_server):
 
 
 def noise(row, results_by_server):
-    """The floor's second run in each round over its first: what is left when nothing differs."""
+    """The divisor's second run in each round over its first: a ratio of two that do not differ."""
     again = results_by_server.get(f"{row.floor} again", [])
     found = ratios(row, again, results_by_server.get(row.floor, []))
     return spread(found, lambda value: f"{value:.2f}") if found else "–"
 
 
 def target_table(rows, results):
-    lines = ["## Targets", "", "| row | to reach | reached | | floor against itself |",
+    lines = ["## Targets", "", "| row | to reach | reached | | second over first run of the divisor |",
              "|---|---|---|---|---|"]
     for row in rows:
         if row.target:
@@ -144,9 +145,9 @@ def whole(title, facts, rows, results, failures):
     lines += target_table(rows, results)
     lines += ["## Rows", "",
               "Medians of the rounds (least–most). A ratio is taken within each round, then the "
-              "median of these. *Busy* is CPU time over the window; *kept waiting* is time the "
-              "server was ready and had no CPU. *Again* is the floor once more in each round: how "
-              "far its ratio is from 1.00 is the noise of all ratios.",
+              "median of these; the divisor is the mean of a run just before and one just after "
+              "(*again*). *Busy* is CPU time over the window; *kept waiting* is time the "
+              "server was ready and had no CPU.",
               ""]
     for row in rows:
         if results.get(row.key):

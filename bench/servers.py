@@ -149,11 +149,11 @@ def output_of(*command, **options):
 
 
 class Gateway(Server):
-    rows = ALL_ROWS + ("workers2", "http")
     http_path = "/channels/bench"
 
-    def __init__(self, binary, workers=1):
-        self.name = "tidegate" if workers == 1 else f"tidegate, {workers} workers"
+    def __init__(self, binary, workers=1, again=""):
+        self.name = "tidegate" + (f", {workers} workers" if workers > 1 else "") + again
+        self.rows = ALL_ROWS + ("workers2", "http") if self.name == "tidegate" else ("workers2",)
         self.binary = str(binary)
         self.workers = workers
 
