@@ -161,11 +161,13 @@ class Gateway(Server):
         return output_of(self.binary, "version").split("\n")[0]
 
     def command(self, port, folder, ping_seconds):
+        ping = ping_seconds or 25
         client = {
             "allowed_origins": ["*"],
             "connection_limit": 0,
             "connections_per_address": 0,
-            "ping_interval": f"{ping_seconds or 25}s",
+            "ping_interval": f"{ping}s",
+            "pong_timeout": f"{min(8, ping - 1)}s",
         }
         settings = {
             "workers": self.workers,
