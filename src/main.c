@@ -37,8 +37,8 @@ static int run_check(struct arguments *arguments);
 static int run_config(struct arguments *arguments);
 static int run_version(struct arguments *arguments);
 
-#define SETTINGS_HELP                                                                              \
-    "  -c, --config FILE   read settings from FILE (JSON)\n"                                       \
+#define SETTINGS_HELP \
+    "  -c, --config FILE   read settings from FILE (JSON)\n" \
     "  --set KEY=VALUE     set one, stronger than TIDEGATE_ variables and FILE; may be repeated\n" \
     "  -h, --help          print this\n"
 
@@ -58,14 +58,13 @@ static const struct command commands[] = {
      "Usage: tidegate version\n\nPrints the version.\n\n  -h, --help          print this\n"},
 };
 
-static const char *const overview =
-    "Usage: tidegate COMMAND [OPTION]...\n\n"
-    "A WebSocket gateway in front of services.\n\n"
-    "  serve     run the gateway\n"
-    "  check     check settings and start nothing\n"
-    "  config    print settings, their schema or their reference\n"
-    "  version   print the version\n\n"
-    "tidegate COMMAND --help says more of each.\n";
+static const char *const overview = "Usage: tidegate COMMAND [OPTION]...\n\n"
+                                    "A WebSocket gateway in front of services.\n\n"
+                                    "  serve     run the gateway\n"
+                                    "  check     check settings and start nothing\n"
+                                    "  config    print settings, their schema or their reference\n"
+                                    "  version   print the version\n\n"
+                                    "tidegate COMMAND --help says more of each.\n";
 
 static int complain(const char *what, const char *about, const char *command)
 {
@@ -114,7 +113,7 @@ static int run_check(struct arguments *arguments)
     }
     config_unref(config);
     return printf("%s: ok\n", arguments->sources.file) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE
-                                                                                 : EXIT_SUCCESS;
+                                                                                  : EXIT_SUCCESS;
 }
 
 static int print_effective(const struct config_sources *sources, struct buf *out, int *ret_err)

@@ -120,7 +120,8 @@ static int apply_member(void *context, const char *name, const struct json *valu
     } else if (!table_has_section(place->table, own_part(place))) {
         err = refuse_unknown(place);
     } else if (json_kind(value) != JSON_OBJECT) {
-        err = fault_set(place->fault, key->text, "expected an object of settings, got another kind");
+        err =
+            fault_set(place->fault, key->text, "expected an object of settings, got another kind");
     } else {
         err = apply_members(place, value);
     }

@@ -54,8 +54,8 @@ static int check_client(const struct config *config, struct fault *fault)
     int64_t ping = config->client.ping_interval_ms;
     if (ping > 0 && config->client.pong_timeout_ms >= ping) {
         fault_set(fault, "client.pong_timeout",
-                  "expected less than client.ping_interval (%" PRId64 "ms), got %" PRId64 "ms", ping,
-                  config->client.pong_timeout_ms);
+                  "expected less than client.ping_interval (%" PRId64 "ms), got %" PRId64 "ms",
+                  ping, config->client.pong_timeout_ms);
         snprintf(fault->other, sizeof fault->other, "client.ping_interval");
         return -EINVAL;
     }
@@ -105,7 +105,8 @@ static int check_listener(const struct config *config, size_t index, struct faul
         }
         if (same_socket(&config->listeners[i], listener)) {
             return fault_set(fault, key_of("listeners", index, "port").text,
-                             "expected an address or path of its own, got that of listeners.%zu", i);
+                             "expected an address or path of its own, got that of listeners.%zu",
+                             i);
         }
     }
     return 0;
@@ -188,8 +189,8 @@ int check_settings(const struct config *config, struct fault *fault)
                                   config->channel.history_meta_ttl_ms, fault);
     }
     if (err == 0) {
-        err = check_history(config, &config->channel.without_namespace,
-                            "channel.without_namespace", fault);
+        err = check_history(config, &config->channel.without_namespace, "channel.without_namespace",
+                            fault);
     }
     for (size_t i = 0; err == 0 && i < config->channel.namespace_count; i++) {
         err = check_namespace(config, i, fault);

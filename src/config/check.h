@@ -1,4 +1,5 @@
-// What one row cannot say: settings that must fit each other. Pure functions over a loaded snapshot.
+// What one row cannot say: settings that must fit each other. Pure functions over a loaded
+// snapshot.
 #ifndef TIDEGATE_CONFIG_CHECK_H
 #define TIDEGATE_CONFIG_CHECK_H
 

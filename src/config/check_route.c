@@ -122,8 +122,7 @@ static int check_template(const struct config *config, const struct config_route
             struct bytes name = {rest.at + 1, end > 0 ? (size_t)end - 1 : 0};
             if (end < 0 || !pattern_has_name(bytes_str(route->path), name)) {
                 return fault_set(fault, key, "expected placeholders of the path %s, got %s",
-                                 fault_quote(bytes_str(route->path)).text,
-                                 fault_quote(rest).text);
+                                 fault_quote(bytes_str(route->path)).text, fault_quote(rest).text);
             }
             token.len = (size_t)end + 1;
             colon = colon < 0 ? 0 : colon;
@@ -208,8 +207,9 @@ static int check_conflicts(const struct config *config, size_t index, const char
         const struct config_route *other = &config->routes[i];
         if (bytes_equal_nocase(bytes_str(route->host), bytes_str(other->host)) &&
             pattern_same_shape(bytes_str(route->path), bytes_str(other->path))) {
-            return fault_set(fault, key, "expected a pattern of its own, got that of routes.%zu, %s",
-                             i, fault_quote(bytes_str(other->path)).text);
+            return fault_set(fault, key,
+                             "expected a pattern of its own, got that of routes.%zu, %s", i,
+                             fault_quote(bytes_str(other->path)).text);
         }
     }
     return 0;

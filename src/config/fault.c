@@ -101,7 +101,8 @@ static size_t edit_distance(struct bytes a, struct bytes b)
             unsigned best = above[j - 1] + (a.at[i - 1] != b.at[j - 1]);
             best = above[j] + 1u < best ? above[j] + 1u : best;
             best = line[j - 1] + 1u < best ? line[j - 1] + 1u : best;
-            bool swapped = i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1];
+            bool swapped =
+                i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1];
             if (swapped && before[j - 2] + 1u < best) {
                 best = before[j - 2] + 1u;
             }

@@ -22,25 +22,24 @@ static size_t string_length(struct bytes json)
     return at < json.len ? at + 1 : json.len;
 }
 
-static int indent_bracket(struct bytes json, size_t *depth, struct buf *out)
+// An opening bracket and the closing one right behind it.
+static bool is_empty_pair(struct bytes json)
 {
-    char c = json.at[0];
-    bool opens = c == '{' || c == '[';
-    bool is_empty = opens && json.len > 1 && (json.at[1] == '}' || json.at[1] == ']');
+    return bytes_starts_with(json, BYTES_OF("{}")) || bytes_starts_with(json, BYTES_OF("[]"));
+}
+
+// One of {}[], with the line breaks around it.
+static int indent_mark(struct bytes mark, size_t *depth, struct buf *out)
+{
     int err = 0;
-    if (is_empty) {
-        return buf_append(out, bytes_make(json.at, 2));
-    }
-    if (!opens && c != ',') {
+    if (*mark.at == '}' || *mark.at == ']') {
         *depth -= 1;
         err = break_line(out, *depth);
+        return err == 0 ? buf_append(out, mark) : err;
     }
-    err = err == 0 ? buf_append(out, bytes_make(json.at, 1)) : err;
-    if (opens || c == ',') {
-        *depth += opens ? 1 : 0;
-        err = err == 0 ? break_line(out, *depth) : err;
-    }
-    return err;
+    *depth += *mark.at == ',' ? 0 : 1;
+    err = buf_append(out, mark);
+    return err == 0 ? break_line(out, *depth) : err;
 }
 
 int indent_json(struct bytes json, struct buf *out)
@@ -48,22 +47,18 @@ int indent_json(struct bytes json, struct buf *out)
     size_t depth = 0;
     int err = 0;
     while (err == 0 && json.len > 0) {
-        char c = json.at[0];
-        size_t taken = 1;
-        if (c == '"') {
-            taken = string_length(json);
-            err = buf_append(out, bytes_make(json.at, taken));
-        } else if (c == ':') {
+        struct bytes token = {json.at, is_empty_pair(json) ? 2 : 1};
+        if (*json.at == '"') {
+            token.len = string_length(json);
+            err = buf_append(out, token);
+        } else if (*json.at == ':') {
             err = buf_append(out, BYTES_OF(": "));
-        } else if (strchr("{}[],", c) != NULL) {
-            bool is_empty = (c == '{' || c == '[') && json.len > 1 &&
-                            (json.at[1] == '}' || json.at[1] == ']');
-            taken = is_empty ? 2 : 1;
-            err = indent_bracket(json, &depth, out);
+        } else if (token.len == 1 && strchr("{}[],", *json.at) != NULL) {
+            err = indent_mark(token, &depth, out);
         } else {
-            err = buf_append(out, bytes_make(json.at, 1));
+            err = buf_append(out, token);
         }
-        json = bytes_skip(json, taken);
+        json = bytes_skip(json, token.len);
     }
     return err == 0 ? buf_append(out, BYTES_OF("\n")) : err;
 }

@@ -1,7 +1,7 @@
 // Building a snapshot: defaults, then file, variables and flags put on top of each other, then the
-// checks that span rows. The first fault ends it: it becomes one line that says where the value came
-// from. A value that is hidden by a stronger source must be right all the same.
-// Main thread only; nothing is kept between calls.
+// checks that span rows. The first fault ends it: it becomes one line that says where the value
+// came from. A value that is hidden by a stronger source must be right all the same. Main thread
+// only; nothing is kept between calls.
 #include "tidegate/config/load.h"
 
 #include "apply.h"
@@ -153,8 +153,7 @@ static bool report_at_source(struct load *load, const char *key)
     }
     int line = 0;
     int column = 0;
-    if (sources->file != NULL &&
-        json_locate(buf_bytes(&load->file_text), key, &line, &column)) {
+    if (sources->file != NULL && json_locate(buf_bytes(&load->file_text), key, &line, &column)) {
         report(load, "%s:%d:%d: %s: %s", sources->file, line, column, load->fault.key,
                load->fault.text);
         return true;
@@ -277,8 +276,8 @@ static int load_flag(struct load *load, const char *flag)
     }
     memcpy(name, flag, key.len);
     name[key.len] = '\0';
-    int err = apply_text(&config_table, load->config, name, bytes_str(flag + key.len + 1),
-                         &load->fault);
+    int err =
+        apply_text(&config_table, load->config, name, bytes_str(flag + key.len + 1), &load->fault);
     return err < 0 ? report_flag(load, key) : 0;
 }
 

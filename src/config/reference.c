@@ -31,19 +31,25 @@ static const char *const introduction[] = {
     "4. flags: `--set client.ping_interval=10s`.",
     "",
     "In variables and flags a list of texts is written with spaces or commas between its items, or",
-    "as a JSON array. A list of objects is a JSON array (`TIDEGATE_ROUTES='[...]'`) and replaces the",
-    "whole list; flags also reach into one: `--set listeners.0.port=8001`. An index one past the end",
+    "as a JSON array. A list of objects is a JSON array (`TIDEGATE_ROUTES='[...]'`) and replaces "
+    "the",
+    "whole list; flags also reach into one: `--set listeners.0.port=8001`. An index one past the "
+    "end",
     "adds an object.",
     "",
-    "A **duration** is numbers with units, larger ones first: `300ms`, `25s`, `10m`, `1h`, `1h30m`.",
+    "A **duration** is numbers with units, larger ones first: `300ms`, `25s`, `10m`, `1h`, "
+    "`1h30m`.",
     "Only `0` may go without a unit. A **size** is a number of bytes, or one with a unit: `64KiB`,",
     "`1MiB`, `1GiB` count in 1024, `512KB`, `1MB`, `1GB` in 1000.",
     "",
-    "Unknown settings are errors everywhere, `TIDEGATE_` variables included. A mistake is told in one",
-    "line with its place, and nothing starts; `tidegate check --config FILE` only looks. A top-level",
+    "Unknown settings are errors everywhere, `TIDEGATE_` variables included. A mistake is told in "
+    "one",
+    "line with its place, and nothing starts; `tidegate check --config FILE` only looks. A "
+    "top-level",
     "`\"$schema\"` is ignored; `tidegate config --schema` prints the schema for editors.",
     "",
-    "On SIGHUP everything is read again and checked as a whole; a mistake changes nothing. Settings",
+    "On SIGHUP everything is read again and checked as a whole; a mistake changes nothing. "
+    "Settings",
     "marked *restart* keep their value until the next start.",
 };
 

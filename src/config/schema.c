@@ -1,6 +1,6 @@
-// The JSON Schema (draft 2020-12) of the settings file, from the rows: for editors that complete and
-// check while one types. What spans several settings is left to `tidegate check`.
-// Constant data in, text out: any thread.
+// The JSON Schema (draft 2020-12) of the settings file, from the rows: for editors that complete
+// and check while one types. What spans several settings is left to `tidegate check`. Constant data
+// in, text out: any thread.
 #include "indent.h"
 #include "parse.h"
 #include "table.h"

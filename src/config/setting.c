@@ -6,6 +6,7 @@
 #include "parse.h"
 #include "tidegate/base/assert.h"
 #include "tidegate/base/mem.h"
+#include "tidegate/codec/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -64,8 +65,8 @@ int setting_print_expected(const struct row *row, struct buf *out)
     case ROW_GROUP:
         return buf_append(out, BYTES_OF("an object of settings"));
     case ROW_LIST:
-        return buf_printf(out, "a list of %s%" PRId64 " objects", row->min > 0 ? "1 to " : "at most ",
-                          row->max);
+        return buf_printf(out, "a list of %s%" PRId64 " objects",
+                          row->min > 0 ? "1 to " : "at most ", row->max);
     }
     return -EINVAL;
 }
@@ -110,6 +111,7 @@ static int set_number(const struct row *row, void *base, int64_t value)
     return 0;
 }
 
+// Can be printed on one line, and comes back the same from the printed settings.
 static bool is_plain_text(struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -118,7 +120,7 @@ static bool is_plain_text(struct bytes text)
             return false;
         }
     }
-    return true;
+    return utf8_is_valid(text);
 }
 
 static int set_string(const struct row *row, void *base, struct bytes text)
@@ -187,9 +189,9 @@ static int set_strings_json(const struct row *row, void *base, const struct json
         struct bytes text = json_string(item);
         if (json_kind(item) != JSON_STRING || strings_add(row, &strings, text) < 0) {
             setting_strings_clear(&strings);
-            return json_kind(item) == JSON_STRING ? refuse_text(row, key, text, fault)
-                                                  : refuse(row, key, "another kind of element", "",
-                                                           fault);
+            return json_kind(item) == JSON_STRING
+                       ? refuse_text(row, key, text, fault)
+                       : refuse(row, key, "another kind of element", "", fault);
         }
     }
     if (strings_store(row, base, &strings) < 0) {
@@ -314,8 +316,9 @@ int setting_set_json(const struct row *row, void *base, const struct json *value
         return 0;
     }
     // A duration has a unit, and only nothing is nothing in every unit.
-    bool is_number = kind == JSON_NUMBER && (row->kind == ROW_INTEGER || row->kind == ROW_SIZE ||
-                                             (row->kind == ROW_DURATION && json_number(value) == 0));
+    bool is_number =
+        kind == JSON_NUMBER && (row->kind == ROW_INTEGER || row->kind == ROW_SIZE ||
+                                (row->kind == ROW_DURATION && json_number(value) == 0));
     if (is_number && set_number(row, base, json_number(value)) == 0) {
         return 0;
     }

@@ -1,6 +1,6 @@
-// Whole structures of settings, row by row: defaults, clearing, comparison, and the lists of objects
-// in them. The structure owns its strings and lists.
-// One thread a structure while it is built; comparing only reads.
+// Whole structures of settings, row by row: defaults, clearing, comparison, and the lists of
+// objects in them. The structure owns its strings and lists. One thread a structure while it is
+// built; comparing only reads.
 #ifndef TIDEGATE_CONFIG_STORE_H
 #define TIDEGATE_CONFIG_STORE_H
 

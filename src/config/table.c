@@ -18,53 +18,38 @@
 #define HOUR (60 * MINUTE)
 
 // ROW_OF is the structure that the table being written describes.
-#define ROW(key_, kind_, member_, fallback_, min_, max_, flags_, help_)                            \
-    {.key = (key_),                                                                                \
-     .kind = ROW_##kind_,                                                                          \
-     .flags = (flags_),                                                                            \
-     .offset = offsetof(ROW_OF, member_),                                                          \
-     .fallback = (fallback_),                                                                      \
-     .min = (min_),                                                                                \
-     .max = (max_),                                                                                \
-     .help = (help_)}
-#define CHOICE(key_, member_, fallback_, choices_, flags_, help_)                                  \
-    {.key = (key_),                                                                                \
-     .kind = ROW_ENUM,                                                                             \
-     .flags = (flags_),                                                                            \
-     .offset = offsetof(ROW_OF, member_),                                                          \
-     .fallback = (fallback_),                                                                      \
-     .choices = (choices_),                                                                        \
-     .help = (help_)}
-#define CHOICES(key_, member_, fallback_, choices_, min_, max_, flags_, help_)                     \
-    {.key = (key_),                                                                                \
-     .kind = ROW_STRINGS,                                                                          \
-     .flags = (flags_),                                                                            \
-     .offset = offsetof(ROW_OF, member_),                                                          \
-     .fallback = (fallback_),                                                                      \
-     .min = (min_),                                                                                \
-     .max = (max_),                                                                                \
-     .choices = (choices_),                                                                        \
-     .help = (help_)}
-#define GROUP(key_, member_, sub_, flags_, help_)                                                  \
-    {.key = (key_),                                                                                \
-     .kind = ROW_GROUP,                                                                            \
-     .flags = (flags_),                                                                            \
-     .offset = offsetof(ROW_OF, member_),                                                          \
-     .fallback = "{}",                                                                             \
-     .sub = &(sub_),                                                                               \
-     .help = (help_)}
-#define LIST(key_, member_, count_, fallback_, sub_, min_, max_, flags_, help_)                    \
-    {.key = (key_),                                                                                \
-     .kind = ROW_LIST,                                                                             \
-     .flags = (flags_),                                                                            \
-     .offset = offsetof(ROW_OF, member_),                                                          \
-     .count_offset = offsetof(ROW_OF, count_),                                                     \
-     .fallback = (fallback_),                                                                      \
-     .min = (min_),                                                                                \
-     .max = (max_),                                                                                \
-     .sub = &(sub_),                                                                               \
-     .help = (help_)}
-#define TABLE(rows_) {.rows = (rows_), .count = ARRAY_LEN(rows_), .size = sizeof(ROW_OF)}
+#define ROW(key_, kind_, member_, fallback_, min_, max_, flags_, help_) \
+    { \
+        .key = (key_), .kind = ROW_##kind_, .flags = (flags_), \
+        .offset = offsetof(ROW_OF, member_), .fallback = (fallback_), .min = (min_), \
+        .max = (max_), .help = (help_) \
+    }
+#define CHOICE(key_, member_, fallback_, choices_, flags_, help_) \
+    { \
+        .key = (key_), .kind = ROW_ENUM, .flags = (flags_), .offset = offsetof(ROW_OF, member_), \
+        .fallback = (fallback_), .choices = (choices_), .help = (help_) \
+    }
+#define CHOICES(key_, member_, fallback_, choices_, min_, max_, flags_, help_) \
+    { \
+        .key = (key_), .kind = ROW_STRINGS, .flags = (flags_), \
+        .offset = offsetof(ROW_OF, member_), .fallback = (fallback_), .min = (min_), \
+        .max = (max_), .choices = (choices_), .help = (help_) \
+    }
+#define GROUP(key_, member_, sub_, flags_, help_) \
+    { \
+        .key = (key_), .kind = ROW_GROUP, .flags = (flags_), .offset = offsetof(ROW_OF, member_), \
+        .fallback = "{}", .sub = &(sub_), .help = (help_) \
+    }
+#define LIST(key_, member_, count_, fallback_, sub_, min_, max_, flags_, help_) \
+    { \
+        .key = (key_), .kind = ROW_LIST, .flags = (flags_), .offset = offsetof(ROW_OF, member_), \
+        .count_offset = offsetof(ROW_OF, count_), .fallback = (fallback_), .min = (min_), \
+        .max = (max_), .sub = &(sub_), .help = (help_) \
+    }
+#define TABLE(rows_) \
+    { \
+        .rows = (rows_), .count = ARRAY_LEN(rows_), .size = sizeof(ROW_OF) \
+    }
 
 // The order of each is the order of its enum.
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};

@@ -1,7 +1,6 @@
-// The settings as rows. A table describes one structure: the whole snapshot, or one object of a list.
-// A row says name, kind, place in that structure, default, bounds and help; file, variables, flags,
-// printing, schema, reference and comparison all follow from it.
-// Constant data; any thread.
+// The settings as rows. A table describes one structure: the whole snapshot, or one object of a
+// list. A row says name, kind, place in that structure, default, bounds and help; file, variables,
+// flags, printing, schema, reference and comparison all follow from it. Constant data; any thread.
 #ifndef TIDEGATE_CONFIG_TABLE_H
 #define TIDEGATE_CONFIG_TABLE_H
 
@@ -35,9 +34,9 @@ struct row {
     enum row_kind kind;
     unsigned flags;
     size_t offset;
-    size_t count_offset;  // ROW_LIST
-    const char *fallback; // the default, parsed as the user's text is; NULL when REQUIRED
-    int64_t min, max;     // value; bytes of a string; elements of a list
+    size_t count_offset;        // ROW_LIST
+    const char *fallback;       // the default, parsed as the user's text is; NULL when REQUIRED
+    int64_t min, max;           // value; bytes of a string; elements of a list
     const char *const *choices; // NULL-terminated; ROW_ENUM, and ROW_STRINGS where limited
     const struct table *sub;
     const char *help;
@@ -57,8 +56,8 @@ const struct row *table_find(const struct table *table, struct bytes key);
 // Whether `name` is the first part of some key, as "client" is.
 bool table_has_section(const struct table *table, struct bytes name);
 
-// Calls `visit` with the full key of each row, groups opened, lists as one row each, in order, until
-// it returns non-zero, which is returned then.
+// Calls `visit` with the full key of each row, groups opened, lists as one row each, in order,
+// until it returns non-zero, which is returned then.
 typedef int table_visit_fn(void *context, const char *key, const struct row *row);
 int table_each(const struct table *table, const char *prefix, table_visit_fn *visit, void *context);
 
