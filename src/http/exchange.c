@@ -49,6 +49,17 @@ void exchange_destroy(struct exchange *exchange)
     }
 }
 
+static void exchange_bury(struct grave *grave)
+{
+    exchange_destroy(container_of(grave, struct exchange, grave));
+}
+
+void exchange_inter(struct exchange *exchange)
+{
+    exchange->grave.bury = exchange_bury;
+    net_inter(exchange->public.conn->net, &exchange->grave);
+}
+
 void exchange_abandon(struct exchange *exchange)
 {
     struct http_exchange *public = &exchange->public;

@@ -2,7 +2,8 @@
 // Owner: the connection's worker. Lifetime: a link lives from http_begin() until the connection
 // closes or is taken over; an exchange from its head until its response. Between requests a link is
 // all that a connection holds.
-// Invariant: while `in_turn`, nothing is freed: what ended is freed when the turn's loop unwinds.
+// Invariant: both stay in memory until the end of the turn in which they ended, so that a target may
+// answer or close from wherever it is called.
 #ifndef TIDEGATE_HTTP_LINK_H
 #define TIDEGATE_HTTP_LINK_H
 
@@ -21,6 +22,7 @@ enum link_deadline { LINK_NONE, LINK_IDLE, LINK_HEAD_DUE, LINK_BODY_DUE };
 struct exchange;
 
 struct http_link {
+    struct grave grave;
     struct http_server *server; // borrowed
     struct conn *conn;          // borrowed
     struct exchange *exchange;  // owned; NULL between requests
@@ -37,6 +39,7 @@ struct http_link {
 
 struct exchange {
     struct http_exchange public; // what the target sees
+    struct grave grave;
     struct http_link *link;      // borrowed
     struct buf body;
     struct chunked chunked;
@@ -69,6 +72,10 @@ void exchange_run(struct exchange *exchange);
 // The connection is gone: tells a target that still waits.
 void exchange_abandon(struct exchange *exchange);
 
+// Frees it at the end of the turn.
+void exchange_inter(struct exchange *exchange);
+
+// Frees it at once, when nobody else can be looking at it. NULL is allowed.
 void exchange_destroy(struct exchange *exchange);
 
 // response.c

@@ -255,7 +255,7 @@ static bool route_matches(const struct route *route, struct bytes path, struct r
         }
         rest = is_last ? rest : bytes_skip(rest, (size_t)slash + 1);
     }
-    return false;
+    return true;
 }
 
 bool router_find(const struct router *router, struct bytes host, struct bytes path,

@@ -18,8 +18,9 @@
 #define FINISH_MS 5000
 #define FINISH_BYTES_PER_MS 8
 
-static void link_free(struct http_link *link)
+static void link_bury(struct grave *grave)
 {
+    struct http_link *link = container_of(grave, struct http_link, grave);
     exchange_destroy(link->exchange);
     mem_free(link);
 }
@@ -27,9 +28,8 @@ static void link_free(struct http_link *link)
 static void link_drop(struct http_link *link)
 {
     link->is_gone = true;
-    if (!link->in_turn) {
-        link_free(link);
-    }
+    link->grave.bury = link_bury;
+    net_inter(link->conn->net, &link->grave);
 }
 
 static void link_finish(struct http_link *link, enum close_reason reason)
@@ -79,7 +79,7 @@ void link_responded(struct http_link *link, bool is_last, enum close_reason reas
     }
     link->phase = LINK_HEAD;
     if (!link->in_turn) {
-        exchange_destroy(link->exchange);
+        exchange_inter(link->exchange);
         link->exchange = NULL;
         link_arm(link);
         conn_resume(link->conn);
@@ -173,11 +173,7 @@ static void http_on_bytes(struct conn *conn)
     while (!link->is_gone && link_step(link)) {
     }
     link->in_turn = false;
-    if (link->is_gone) {
-        link_free(link);
-        return;
-    }
-    if (link->phase != LINK_DONE) {
+    if (!link->is_gone && link->phase != LINK_DONE) {
         link_arm(link);
     }
 }
@@ -234,11 +230,10 @@ static void http_on_closed(struct conn *conn, enum close_reason reason ATTR_UNUS
         return; // taken over, and closed before a handler was installed
     }
     conn->handler_state = NULL;
-    link->is_gone = true; // for a target that still tries to answer
+    link_drop(link);
     if (link->exchange != NULL) {
         exchange_abandon(link->exchange);
     }
-    link_drop(link);
 }
 
 static const struct conn_handler http_handler = {
