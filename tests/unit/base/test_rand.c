@@ -42,16 +42,18 @@ Test(rand, below_stays_below_and_reaches_every_number)
     }
 }
 
-Test(rand, below_reaches_the_upper_half_of_a_large_range)
+Test(rand, below_does_not_favour_the_lower_half_of_a_large_range)
 {
-    uint64_t bound = UINT64_MAX / 2 + 2;
+    // Two thirds of all numbers: a bare remainder would fall into the lower half twice as often.
+    uint64_t bound = UINT64_MAX / 3 * 2;
     int high = 0;
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 4000; i++) {
         uint64_t number = rand_below(bound);
         cr_assert_lt(number, bound);
         high += number >= bound / 2;
     }
-    cr_assert(high > 300 && high < 700);
+    // Six standard deviations around a half.
+    cr_assert(high > 1800 && high < 2200, "%d", high);
 }
 
 static void *first_number(void *to)

@@ -71,9 +71,14 @@ Test(json_raw, an_empty_array_and_what_is_no_array_have_no_elements)
         struct bytes raw;
         cr_assert_not(json_raw_element(bytes_str(none[i]), &cursor, &raw), "%s", none[i]);
     }
-    size_t cursor = 100;
-    struct bytes raw;
-    cr_assert_not(json_raw_element(BYTES_OF("[1]"), &cursor, &raw));
+    char *text = malloc(3);
+    memcpy(text, "[1]", 3);
+    for (size_t cursor = 2; cursor < 10; cursor++) {
+        size_t moved = cursor;
+        struct bytes raw;
+        cr_assert_not(json_raw_element(bytes_make(text, 3), &moved, &raw));
+    }
+    free(text);
 }
 
 Test(json_raw, broken_and_cut_text_is_never_read_past_its_end)
