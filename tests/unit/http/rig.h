@@ -1,5 +1,5 @@
-// One HTTP connection over a socket pair, on a real loop and byte side: what the tests of the server
-// and of files stand on. Owner: the test, one thread. Time stands still until rig_pass().
+// One HTTP connection over a socket pair, on a real loop and byte side: what the tests of the
+// server and of files stand on. Owner: the test, one thread. Time stands still until rig_pass().
 #ifndef TIDEGATE_TESTS_UNIT_HTTP_RIG_H
 #define TIDEGATE_TESTS_UNIT_HTTP_RIG_H
 

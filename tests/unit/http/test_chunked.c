@@ -137,8 +137,9 @@ Test(chunked, sizes_past_the_limit_are_413_before_any_data)
 
 Test(chunked, the_limit_holds_over_all_chunks)
 {
-    expect("20\r\n0123456789abcdef0123456789abcdef\r\n20\r\n0123456789abcdef0123456789abcdef\r\n" END,
-           1, 0, NULL);
+    expect(
+        "20\r\n0123456789abcdef0123456789abcdef\r\n20\r\n0123456789abcdef0123456789abcdef\r\n" END,
+        1, 0, NULL);
     expect("20\r\n0123456789abcdef0123456789abcdef\r\n21\r\n", -EBADMSG, 413, NULL);
 }
 

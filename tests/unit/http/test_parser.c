@@ -96,9 +96,9 @@ Test(parser, exactly_one_host_is_required)
 
 Test(parser, hosts_are_made_of_host_characters)
 {
-    static const char *const bad[] = {"",      "a b",    "a/b",   "a@b",   "a,b c", "a:b",    "a:",
-                                      "[::1",  "[]",     "[::g]", "[::1]x", "a:1:2", "a:99999", "a\"b",
-                                      "a:+1"};
+    static const char *const bad[] = {"",       "a b",   "a/b",     "a@b",  "a,b c",
+                                      "a:b",    "a:",    "[::1",    "[]",   "[::g]",
+                                      "[::1]x", "a:1:2", "a:99999", "a\"b", "a:+1"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         char head[64];
         sprintf(head, GET "Host: %s\r\n\r\n", bad[i]);
@@ -138,7 +138,8 @@ Test(parser, chunked_is_the_only_transfer_coding)
     cr_assert_eq(parse(POST "Transfer-Encoding: gzip, chunked\r\n\r\n"), 501);
     cr_assert_neq(parse(POST "Transfer-Encoding: chunked, gzip\r\n\r\n"), 0); // llhttp's: 400
     cr_assert_eq(parse(POST "Transfer-Encoding: xchunked\r\n\r\n"), 501);
-    cr_assert_neq(parse(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"), 0);
+    cr_assert_neq(parse(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                  0);
     cr_assert_neq(parse(POST "Transfer-Encoding:\r\n\r\n"), 0);
     cr_assert_eq(parse("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
 }
@@ -161,8 +162,7 @@ Test(parser, connections_are_kept_as_the_version_says)
     cr_assert_not(parse_ok(GET_HOST "Connection: x, close\r\n\r\n").keep_alive);
     cr_assert_not(parse_ok("GET / HTTP/1.0\r\n\r\n").keep_alive);
     cr_assert(parse_ok("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive);
-    cr_assert_not(
-        parse_ok("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n").keep_alive);
+    cr_assert_not(parse_ok("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n").keep_alive);
 }
 
 Test(parser, an_upgrade_is_wanted_with_both_headers_and_the_version)
@@ -180,8 +180,8 @@ Test(parser, only_100_continue_can_be_expected)
     cr_assert(parse_ok(POST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n").expects_continue);
     cr_assert_not(parse_ok(POST "Expect: 100-continue\r\n\r\n").expects_continue);
     cr_assert_eq(parse(POST "Expect: 200-ok\r\nContent-Length: 1\r\n\r\n"), 417);
-    cr_assert_not(parse_ok("POST / HTTP/1.0\r\nExpect: x\r\nContent-Length: 1\r\n\r\n")
-                      .expects_continue);
+    cr_assert_not(
+        parse_ok("POST / HTTP/1.0\r\nExpect: x\r\nContent-Length: 1\r\n\r\n").expects_continue);
 }
 
 Test(parser, an_empty_value_stays_with_its_name)
@@ -205,7 +205,8 @@ Test(parser, mutated_heads_are_taken_or_refused_and_nothing_else)
     static const char base[] =
         "POST /a?b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: upgrade\r\n"
         "Upgrade: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\nCookie: a=b\r\n\r\n";
-    static const char spice[] = "\r\n\t :,;\0\x7f\xff" "09azAZ/?#*";
+    static const char spice[] = "\r\n\t :,;\0\x7f\xff"
+                                "09azAZ/?#*";
     uint32_t seed = 7;
     int taken = 0;
     for (int round = 0; round < 30000; round++) {
