@@ -183,9 +183,10 @@ static int apply_indexed(struct place *place, const struct row *row, struct byte
                          "expected an index and a setting, such as \"%s.0.%s\", got %s", row->key,
                          row->sub->rows[0].key, fault_quote(rest).text);
     }
-    if (index > count || (int64_t)index >= row->max) {
+    size_t last = (int64_t)count < row->max ? count : count - 1;
+    if (index > last) {
         return fault_set(place->fault, place->key->text, "expected an index of at most %zu, got %s",
-                         count, fault_quote(bytes_make(rest.at, (size_t)dot)).text);
+                         last, fault_quote(bytes_make(rest.at, (size_t)dot)).text);
     }
     void *item = index == count ? store_append(row, place->base)
                                 : store_item(row, place->base, (size_t)index);

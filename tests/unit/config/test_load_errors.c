@@ -193,6 +193,26 @@ Test(load_errors, too_many_items_are_refused)
     cr_expect_eq(attempt_flag(flag).result, -EINVAL);
 }
 
+Test(load_errors, too_many_objects_are_refused)
+{
+    char flag[2048] = "listeners=[";
+    for (int i = 0; i < 17; i++) {
+        size_t len = strlen(flag);
+        snprintf(flag + len, sizeof flag - len, "%s{\"name\":\"l%d\",\"port\":%d}",
+                 i > 0 ? "," : "", i, i + 1);
+        if (i == 15) {
+            char whole[sizeof flag + 1];
+            snprintf(whole, sizeof whole, "%s]", flag);
+            EXPECT_OK(attempt_flag(whole));
+            EXPECT_ERROR(
+                attempt_all(BYTES_OF("{}"), NO_VARIABLES, FLAGS(whole, "listeners.16.name=more")),
+                "--set listeners.16.name: expected an index of at most 15, got \"16\"");
+        }
+    }
+    strcat(flag, "]");
+    EXPECT_ERROR(attempt_flag(flag), "--set listeners: expected a list of 1 to 16 objects, got 17");
+}
+
 Test(load_errors, endless_keys_are_refused)
 {
     char text[2048] = "{\"";
