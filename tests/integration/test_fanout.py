@@ -19,6 +19,7 @@ RESTLESS = 3  # subscribers of each channel that leave and come back
 END = "end"
 
 CONFIG = gateway.settings(
+    ("client.recovery_max_publication_limit", 10000), ("client.queue_max_size", "16MiB"),
     workers=4,
     channel={"namespaces": [{"name": "order", "history_size": 5000, "history_ttl": "10m"}]})
 

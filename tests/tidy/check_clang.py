@@ -26,12 +26,21 @@ def commands(build):
     return own
 
 
+def shorten(line):
+    """The line with its file's path from the repository on."""
+    path, colon, rest = line.partition(":")
+    resolved = pathlib.Path(path).resolve()
+    if REPOSITORY in resolved.parents:
+        path = str(resolved.relative_to(REPOSITORY))
+    return path + colon + rest
+
+
 def check_file(file, database):
     done = subprocess.run(
         ["clang-tidy", "-p", database, "--quiet", f"--config-file={REPOSITORY / '.clang-tidy'}",
          str(file)],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    lines = [line.replace(f"{REPOSITORY}/", "") for line in done.stdout.splitlines()
+    lines = [shorten(line) for line in done.stdout.splitlines()
              if " warning: " in line or " error: " in line]
     if done.returncode != 0 and not lines:
         lines = [f"{file}: clang-tidy ended with {done.returncode}"]
