@@ -167,13 +167,13 @@ class Channels(cases.AsyncGatewayCase):
         async with self.connect(f"/channels/{self.channel}?since=:2") as ws:
             self.assertEqual(await self.receive(ws, 1), ["2"])
 
-    async def test_format_json_begins_with_the_position(self):
+    async def test_format_json_begins_with_the_position_of_what_follows(self):
         for i in range(3):
             result = self.api.publish(self.channel, {"n": i})
         epoch = result["epoch"]
         async with self.connect(f"/channels/{self.channel}?format=json&history=2") as ws:
             first, *rest = map(json.loads, await self.receive(ws, 3))
-            self.assertEqual((first["epoch"], first["offset"]), (epoch, 3))
+            self.assertEqual((first["epoch"], first["offset"]), (epoch, 1))
             self.assertIn("recovered", first)
             self.assertEqual(rest, [{"offset": 2, "epoch": epoch, "data": {"n": 1}},
                                     {"offset": 3, "epoch": epoch, "data": {"n": 2}}])
@@ -187,8 +187,9 @@ class Channels(cases.AsyncGatewayCase):
             self.assertEqual([item["offset"] for item in rest], [4, 5])
 
     async def test_format_json_says_not_recovered_for_another_epoch(self):
-        self.api.publish(self.channel, 1)
-        async with self.connect(f"/channels/{self.channel}?format=json&since=nope:0") as ws:
+        epoch = self.api.publish(self.channel, 1)["epoch"]
+        other = epoch[:-1] + ("a" if epoch[-1] != "a" else "b")
+        async with self.connect(f"/channels/{self.channel}?format=json&since={other}:0") as ws:
             first = json.loads((await self.receive(ws, 1))[0])
             self.assertIs(first["recovered"], False)
 
@@ -429,7 +430,7 @@ class Sse(cases.GatewayCase):
         epoch = self.api.publish(self.channel, 1)["epoch"]
         lines = self.open("?format=json&history=1")
         first = json.loads(self.next_event(lines)[1])
-        self.assertEqual((first["epoch"], first["offset"]), (epoch, 1))
+        self.assertEqual((first["epoch"], first["offset"]), (epoch, 0))
         self.assertEqual(json.loads(self.next_event(lines)[1]),
                          {"offset": 1, "epoch": epoch, "data": 1})
 

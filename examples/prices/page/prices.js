@@ -151,7 +151,7 @@ class Feed {
 
     receive(message) {
         if (message.gap) {
-            this.stock.markGap(message.gap.dropped);
+            this.stock.markGap(message.gap.dropped || null);
         } else if (this.first) {
             this.begin(message);
         } else {
