@@ -129,8 +129,7 @@ Test(json_valid, what_is_nearly_json_is_refused)
                          "\"\n\"",
                          "\f1",
                          "1\v",
-                         "\xef\xbb\xbf"
-                         "1",
+                         "\xef\xbb\xbf[]",
                          "\"a\"\"b\"",
                          "null null",
                          "[1]\xc2\xa0"};

@@ -53,7 +53,7 @@ static bool is_valid(const unsigned char *at, size_t len)
 
 Test(utf8, one_two_and_three_bytes_agree_with_the_grammar_exhaustively)
 {
-    unsigned char text[3];
+    unsigned char text[4];
     cr_assert(utf8_is_valid(BYTES_EMPTY));
     for (uint32_t n = 0; n < 1u << 24; n++) {
         text[0] = (unsigned char)n;
