@@ -8,7 +8,6 @@
 
 #include "parser.h"
 #include "tidegate/base/mem.h"
-#include "tidegate/base/metrics.h"
 #include "tidegate/net/listener.h"
 
 #include <errno.h>

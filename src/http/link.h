@@ -2,8 +2,8 @@
 // Owner: the connection's worker. Lifetime: a link lives from http_begin() until the connection
 // closes or is taken over; an exchange from its head until its response. Between requests a link is
 // all that a connection holds.
-// Invariant: both stay in memory until the end of the turn in which they ended, so that a target may
-// answer or close from wherever it is called.
+// Invariant: both stay in memory until the end of the turn in which they ended, so that a target
+// may answer or close from wherever it is called.
 #ifndef TIDEGATE_HTTP_LINK_H
 #define TIDEGATE_HTTP_LINK_H
 
@@ -40,7 +40,7 @@ struct http_link {
 struct exchange {
     struct http_exchange public; // what the target sees
     struct grave grave;
-    struct http_link *link;      // borrowed
+    struct http_link *link; // borrowed
     struct buf body;
     struct chunked chunked;
     uint64_t left; // of a sized body

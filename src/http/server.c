@@ -8,7 +8,6 @@
 #include "link.h"
 
 #include "tidegate/base/assert.h"
-#include "tidegate/base/clock.h"
 #include "tidegate/base/mem.h"
 #include "tidegate/base/metrics.h"
 
@@ -97,6 +96,7 @@ static bool step_head(struct http_link *link)
     }
     if (conn->outbox.bytes > OUT_HIGH) {
         link->is_throttled = true;
+        conn->want_drained = true;
         conn_pause(conn);
         return false;
     }
