@@ -109,9 +109,8 @@ static bool covers(struct bytes key, struct bytes wanted)
 
 static struct bytes part_before(const char *text, char separator)
 {
-    struct bytes all = bytes_str(text);
-    ptrdiff_t at = bytes_find(all, separator);
-    return at < 0 ? all : bytes_make(text, (size_t)at);
+    const char *end = strchr(text, separator);
+    return bytes_make(text, end != NULL ? (size_t)(end - text) : strlen(text));
 }
 
 struct variable_search {

@@ -195,14 +195,18 @@ static void put_table(struct json_writer *writer, const struct table *table, boo
     }
     put_required(writer, table);
     open_properties(writer);
+    table_walk(table, &walker);
+    json_close_object(writer);
     if (top) {
-        json_key(writer, "$schema");
+        // Allowed in the file, but no setting.
+        json_key(writer, "patternProperties");
+        json_open_object(writer);
+        json_key_bytes(writer, BYTES_OF("^\\$schema$"));
         json_open_object(writer);
         field_text(writer, "type", "string");
         json_close_object(writer);
+        json_close_object(writer);
     }
-    table_walk(table, &walker);
-    json_close_object(writer);
     json_close_object(writer);
 }
 
