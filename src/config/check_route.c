@@ -208,7 +208,8 @@ static int check_conflicts(const struct config *config, size_t index, const char
         if (bytes_equal_nocase(bytes_str(route->host), bytes_str(other->host)) &&
             pattern_same_shape(bytes_str(route->path), bytes_str(other->path))) {
             return fault_set(fault, key,
-                             "expected a pattern of its own, got that of routes.%zu, %s", i,
+                             "expected a pattern of its own, got %s, the same as routes.%zu, %s",
+                             fault_quote(bytes_str(route->path)).text, i,
                              fault_quote(bytes_str(other->path)).text);
         }
     }

@@ -57,12 +57,12 @@ Test(route, same_shape_on_the_same_host_is_a_conflict)
 {
     EXPECT_ERROR(attempt_file("{\"routes\": [{\"path\": \"/a/{x}\", \"kind\": \"echo\"},\n"
                               "{\"path\": \"/a/{y}\", \"kind\": \"echo\"}]}"),
-                 "FILE:2:2: routes.1.path: expected a pattern of its own, got that of routes.0, "
-                 "\"/a/{x}\"");
+                 "FILE:2:2: routes.1.path: expected a pattern of its own, got \"/a/{y}\", the "
+                 "same as routes.0, \"/a/{x}\"");
     EXPECT_ERROR(attempt_flag("routes=[{\"path\":\"/*\",\"kind\":\"echo\",\"host\":\"a.example\"},"
                               "{\"path\":\"/*\",\"kind\":\"echo\",\"host\":\"A.Example\"}]"),
-                 "--set routes: routes.1.path: expected a pattern of its own, got that of "
-                 "routes.0, \"/*\"");
+                 "--set routes: routes.1.path: expected a pattern of its own, got \"/*\", the "
+                 "same as routes.0, \"/*\"");
 }
 
 Test(route, wider_pattern_is_no_conflict)
