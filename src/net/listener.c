@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -141,7 +140,7 @@ int listener_open_unix(const char *path, int backlog)
     if (strlen(path) >= sizeof(to.sun_path)) {
         return -ENAMETOOLONG;
     }
-    snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+    memcpy(to.sun_path, path, strlen(path));
     if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)) {
         if (listener_is_live(&to)) {
             return -EADDRINUSE;

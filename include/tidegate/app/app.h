@@ -1,0 +1,13 @@
+// The running process: opens the listeners, starts the workers, waits for signals, stops
+// everything. Owner: main thread.
+#ifndef TIDEGATE_APP_APP_H
+#define TIDEGATE_APP_APP_H
+
+#include "tidegate/config/load.h"
+
+// Serves until SIGTERM or SIGINT (a second one ends at once) and returns the exit status: 0 after
+// an orderly stop. `config`: one reference, taken over. SIGHUP loads `sources` again; a snapshot
+// with an error, or one that needs a restart, is logged and changes nothing.
+int app_run(struct config *config, const struct config_sources *sources);
+
+#endif

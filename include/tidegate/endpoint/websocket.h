@@ -1,0 +1,64 @@
+// A WebSocket connection: the bridge between a connection's bytes and whoever uses its messages. It
+// does what every use needs: handshake, pings, the close handshake, back-pressure.
+// Owner: the connection's worker. Lifetime: from websocket_begin() until the turn after its close;
+// the user's structure embeds it and is freed by `bury`.
+#ifndef TIDEGATE_ENDPOINT_WEBSOCKET_H
+#define TIDEGATE_ENDPOINT_WEBSOCKET_H
+
+#include "tidegate/http/server.h"
+#include "tidegate/net/conn.h"
+#include "tidegate/session/session.h"
+#include "tidegate/ws/stream.h"
+
+struct websocket;
+
+// Who uses the messages: one static table a use.
+struct websocket_user {
+    void (*on_message)(struct websocket *websocket, enum ws_opcode opcode, struct bytes data);
+    // The outbox is empty again, asked for with conn->want_drained (optional).
+    void (*on_drained)(struct websocket *websocket);
+    // It ends: nothing may be sent any more. Called once.
+    void (*on_closed)(struct websocket *websocket);
+    // Frees the structure it is embedded in, after the turn.
+    void (*bury)(struct websocket *websocket);
+};
+
+// What the WebSocket connections of a worker share.
+struct websocket_worker {
+    struct session_worker *session; // borrowed
+    struct ws_pool pool;
+    struct blob *ping; // counted; the same for everybody
+};
+
+enum websocket_phase { WEBSOCKET_IDLE, WEBSOCKET_PINGED, WEBSOCKET_CLOSING };
+
+struct websocket {
+    struct conn *conn;               // borrowed
+    struct websocket_worker *worker; // borrowed
+    const struct websocket_user *user;
+    struct ws_stream stream;
+    struct grave grave;
+    uint32_t out_at_ping; // low bits of conn->bytes_out when the deadline was set
+    uint8_t phase;        // enum websocket_phase
+    uint8_t reason;       // enum close_reason, while closing
+    bool is_over;         // on_closed was called
+};
+
+void websocket_worker_init(struct websocket_worker *worker, struct session_worker *session);
+void websocket_worker_finish(struct websocket_worker *worker);
+
+// Answers the handshake in `exchange`: true: 101 is queued, the exchange is gone and `websocket`
+// handles the connection; false: it was refused and the caller frees its structure.
+bool websocket_begin(struct websocket *websocket, struct websocket_worker *worker,
+                     const struct websocket_user *user, struct http_exchange *exchange,
+                     const struct config_strings *subprotocols);
+
+// Sends a whole frame (one reference, taken over). `key`: see outbox.h. Returns messages the policy
+// dropped; a full queue without a policy closes the connection as SLOW.
+uint32_t websocket_send(struct websocket *websocket, struct blob *frame, uint32_t key);
+
+// Begins the close handshake for `reason` (RFC 6455 §7.1.2): what is queued is still sent, except
+// to a slow reader; the peer has client.close_timeout to answer.
+void websocket_close(struct websocket *websocket, enum close_reason reason);
+
+#endif

@@ -1,0 +1,232 @@
+// Start, reload, stop. Everything that can fail fails here, before a connection was accepted.
+// Owner: main thread. Order: hub and broker before the workers, destroyed after all of them were
+// joined.
+
+#include "tidegate/app/app.h"
+
+#include "tidegate/base/clock.h"
+#include "tidegate/base/log.h"
+#include "tidegate/base/mem.h"
+#include "tidegate/loop/signals.h"
+#include "tidegate/net/census.h"
+
+#include "cpus.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define POLL_MS 20
+#define IDEMPOTENCY_TTL_MS 300000
+
+struct app {
+    struct config *config; // counted; the snapshot in use
+    const struct config_sources *sources;
+    struct worker_shared shared;
+    struct listeners listeners;
+    struct worker *workers; // owned array
+    unsigned worker_count;
+    unsigned prepared; // workers that were initialized
+};
+
+static void app_configure_log(const struct config *config)
+{
+    log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
+}
+
+static void app_configure_limits(struct app *app)
+{
+    census_configure(app->shared.census, (uint32_t)app->config->client.connection_limit,
+                     (uint32_t)app->config->client.connections_per_address);
+}
+
+// Every connection is a descriptor: takes all the process may have.
+static void app_raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        log_at(LOG_INFO, "descriptors", log_num("limit", (int64_t)limit.rlim_cur));
+    }
+}
+
+static void app_create_shared(struct app *app)
+{
+    const struct config *config = app->config;
+    unsigned n = app->worker_count;
+    struct worker_shared *shared = &app->shared;
+
+    shared->worker_count = n;
+    shared->listeners = &app->listeners;
+    shared->mailboxes = mem_zalloc(n * sizeof(*shared->mailboxes));
+    shared->metrics = mem_zalloc(n * sizeof(*shared->metrics));
+    shared->heartbeats_ms = mem_zalloc(n * sizeof(*shared->heartbeats_ms));
+    for (unsigned i = 0; i < n; i++) {
+        shared->metrics[i] = metrics_create();
+    }
+    shared->census = census_create();
+    struct hub_options options = {
+        .mailboxes = shared->mailboxes,
+        .worker_count = n,
+        .channels_max = (uint32_t)config->channel.max_channels,
+        .idempotency_keys_max = (uint32_t)config->channel.idempotency_keys_limit,
+        .idempotency_ttl_ms = IDEMPOTENCY_TTL_MS,
+    };
+    shared->hub = hub_create(&options);
+    shared->broker = broker_memory_create(shared->hub, shared->mailboxes);
+    api_node_init(&shared->node);
+    app_configure_limits(app);
+}
+
+static void app_destroy(struct app *app)
+{
+    struct worker_shared *shared = &app->shared;
+
+    for (unsigned i = 0; i < app->prepared; i++) {
+        worker_finish(&app->workers[i]);
+    }
+    mem_free(app->workers);
+    listeners_close(&app->listeners);
+    if (shared->hub != NULL) {
+        shared->broker->ops->destroy(shared->broker);
+        hub_destroy(shared->hub);
+        census_destroy(shared->census);
+        for (unsigned i = 0; i < app->worker_count; i++) {
+            metrics_destroy(shared->metrics[i]);
+        }
+    }
+    mem_free(shared->mailboxes);
+    mem_free(shared->metrics);
+    mem_free((void *)shared->heartbeats_ms);
+    config_unref(app->config);
+}
+
+static int app_prepare(struct app *app)
+{
+    const struct config *config = app->config;
+
+    app->worker_count = config->workers > 0 ? (unsigned)config->workers : cpus_usable();
+    app->worker_count = app->worker_count < HUB_WORKERS_MAX ? app->worker_count : HUB_WORKERS_MAX;
+    int error = signals_block();
+    error = error < 0 ? error : routes_check(config);
+    error = error < 0 ? error : listeners_open(&app->listeners, config, app->worker_count);
+    if (error < 0) {
+        return error;
+    }
+    app_create_shared(app);
+    app->workers = mem_zalloc(app->worker_count * sizeof(*app->workers));
+    for (unsigned i = 0; i < app->worker_count; i++) {
+        error = worker_init(&app->workers[i], i, &app->shared, app->config);
+        if (error < 0) {
+            log_at(LOG_ERROR, "cannot prepare a worker", log_text("error", strerror(-error)));
+            return error;
+        }
+        app->prepared++;
+    }
+    return 0;
+}
+
+static void app_reload(struct app *app)
+{
+    struct config_error error;
+    struct config *next = NULL;
+    const char *key = NULL;
+
+    if (config_load(app->sources, &next, &error) < 0) {
+        log_at(LOG_ERROR, "reload refused", log_text("error", error.text));
+        return;
+    }
+    if (config_needs_restart(app->config, next, &key)) {
+        log_at(LOG_ERROR, "reload refused: this setting needs a restart", log_text("key", key));
+        config_unref(next);
+        return;
+    }
+    if (routes_check(next) < 0) {
+        config_unref(next);
+        return;
+    }
+    config_unref(app->config);
+    app->config = next;
+    app_configure_log(next);
+    app_configure_limits(app);
+    for (unsigned i = 0; i < app->worker_count; i++) {
+        worker_post_config(&app->workers[i], next);
+    }
+    log_at(LOG_INFO, "reloaded");
+}
+
+// Waits for the workers to end; another signal ends the process at once.
+static void app_wait_stopped(struct app *app, int64_t until_ms)
+{
+    while (atomic_load(&app->shared.running) > 0 && clock_now_ms() < until_ms) {
+        int signal_number = signals_wait(POLL_MS);
+        if (signal_number == SIGTERM || signal_number == SIGINT) {
+            log_at(LOG_WARN, "stopped at once by a second signal");
+            _exit(EXIT_FAILURE);
+        }
+    }
+}
+
+static void app_stop(struct app *app)
+{
+    const struct config *config = app->config;
+
+    log_at(LOG_INFO, "stopping", log_num("connections", census_total(app->shared.census)),
+           log_num("drain_timeout_ms", config->shutdown.drain_timeout_ms));
+    atomic_store(&app->shared.readiness, ADMIN_DRAINING);
+    // Still accepting: a load balancer sends more until it has seen that this one is not ready.
+    app_wait_stopped(app, clock_now_ms() + config->shutdown.delay_ms);
+    for (unsigned i = 0; i < app->worker_count; i++) {
+        worker_post_stop(&app->workers[i]);
+    }
+    app_wait_stopped(app, INT64_MAX);
+    for (unsigned i = 0; i < app->worker_count; i++) {
+        worker_join(&app->workers[i]);
+    }
+    log_at(LOG_INFO, "stopped");
+}
+
+static void app_serve(struct app *app)
+{
+    atomic_store(&app->shared.readiness, ADMIN_READY);
+    log_at(LOG_INFO, "started", log_text("version", TIDEGATE_VERSION),
+           log_num("workers", app->worker_count), log_num("pid", getpid()));
+    for (;;) {
+        int signal_number = signals_wait(-1);
+        if (signal_number == SIGHUP) {
+            app_reload(app);
+        } else if (signal_number == SIGTERM || signal_number == SIGINT) {
+            app_stop(app);
+            return;
+        }
+    }
+}
+
+int app_run(struct config *config, const struct config_sources *sources)
+{
+    struct app app = {.config = config, .sources = sources};
+
+    app_configure_log(config);
+    app_raise_descriptors();
+    int error = app_prepare(&app);
+    for (unsigned i = 0; error == 0 && i < app.worker_count; i++) {
+        error = worker_start(&app.workers[i]);
+        if (error < 0) {
+            // Threads that run already hold what would have to be freed: the process ends.
+            log_at(LOG_ERROR, "cannot start a worker", log_text("error", strerror(-error)));
+            _exit(EXIT_FAILURE);
+        }
+    }
+    if (error == 0) {
+        app_serve(&app);
+    }
+    app_destroy(&app);
+    return error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,420 @@
+// The worker: its birth, its turn, how it drains and ends.
+//
+// Owner: its own thread from worker_main() on. Everything it owns is created and freed by the main
+// thread while the worker's thread does not run. The turn is the only place that orders the steps.
+
+#include "worker.h"
+
+#include "tidegate/base/assert.h"
+#include "tidegate/base/clock.h"
+#include "tidegate/base/log.h"
+#include "tidegate/base/mem.h"
+#include "tidegate/base/rand.h"
+#include "tidegate/channel/hub.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define WAIT_MAX_MS 1000 // the heartbeat of an idle worker
+#define MESSAGES_MAX 256 // of the mailbox in one turn
+#define TIMERS_MAX 1024  // run in one turn
+#define TICK_MS 1000
+#define DRAIN_STEP_MS 20
+#define RETIRE_MS 10000
+#define FLUSH_MS 1000 // after the last close: for close frames and answers to go out
+
+// --- what the net tells ---
+
+static void worker_on_accepted(void *context, struct conn *conn)
+{
+    struct worker *worker = context;
+
+    http_begin(&worker->http, conn);
+}
+
+static struct log_gate worker_gate;
+
+static void worker_on_ended(void *context, const struct conn *conn, enum close_reason reason)
+{
+    struct worker *worker = context;
+    int64_t rate = worker->session.config->log.rate_limit;
+    char peer[ADDR_TEXT_MAX];
+    uint32_t suppressed;
+
+    if (!log_is_on(LOG_INFO) || !log_gate_pass(&worker_gate, (uint32_t)rate, &suppressed)) {
+        return;
+    }
+    log_at(LOG_INFO, "connection closed", log_text("peer", addr_print(&conn->peer, peer)),
+           log_text("listener", conn->listener->name), log_text("reason", close_row(reason)->text),
+           log_num("code", close_row(reason)->code),
+           log_num("age_ms", worker->loop.now_ms - conn->opened_ms),
+           log_num("bytes_in", (int64_t)conn->bytes_in),
+           log_num("bytes_out", (int64_t)conn->bytes_out),
+           log_num("messages_in", conn->messages_in), log_num("messages_out", conn->messages_out),
+           log_num("worker", worker->id), log_num("suppressed", suppressed));
+}
+
+// --- step 2: messages ---
+
+static void worker_on_publication(struct worker *worker, struct message *message)
+{
+    struct hub_message *posted = container_of(message, struct hub_message, message);
+    size_t deliveries = fanout_deliver(&worker->fanout, posted->publication);
+
+    blob_stock_finish(&worker->session.stock);
+    if (deliveries > 0 && worker->lag_count < ARRAY_LEN(worker->lags)) {
+        worker->lags[worker->lag_count].time_us = posted->publication->time_us;
+        worker->lags[worker->lag_count].deliveries = (uint32_t)deliveries;
+        worker->lag_count++;
+    }
+    message->destroy(message);
+}
+
+static void worker_apply_config(struct worker *worker)
+{
+    const struct config *config = worker->session.config;
+    struct routes *routes = routes_create(worker);
+
+    worker->http.limits = (struct http_limits){
+        .head_timeout_ms = config->http.head_timeout_ms,
+        .body_timeout_ms = config->http.body_timeout_ms,
+        .idle_timeout_ms = config->http.idle_timeout_ms,
+        .request_line_max = (uint32_t)config->http.request_line_limit,
+        .header_bytes_max = (uint32_t)config->http.header_bytes_limit,
+        .header_count_max = (uint32_t)config->http.header_count_limit,
+        .body_max = (uint32_t)config->http.body_size_limit,
+    };
+    worker->http.router = routes_router(routes);
+    // A request whose body is still arriving points at its target: the old routes outlive it.
+    routes_retire(worker->routes, &worker->retired,
+                  worker->loop.now_ms + config->http.body_timeout_ms + RETIRE_MS);
+    worker->routes = routes;
+}
+
+static void worker_on_config(struct worker *worker, struct message *message)
+{
+    struct config_message *posted = container_of(message, struct config_message, message);
+
+    config_unref(worker->session.config);
+    worker->session.config = config_ref(posted->config);
+    worker_apply_config(worker);
+    message->destroy(message);
+}
+
+static void worker_on_stop(struct worker *worker)
+{
+    const struct config *config = worker->session.config;
+
+    if (worker->stage != WORKER_RUNNING) {
+        return;
+    }
+    worker->stage = WORKER_DRAINING;
+    worker->http.is_draining = true;
+    worker->drain_ends_ms = worker->loop.now_ms + config->shutdown.drain_timeout_ms;
+    worker->flush_ends_ms = worker->loop.now_ms + FLUSH_MS;
+    list_for_each(link, &worker->net.conns[CONN_STREAMING])
+    {
+        worker->drain_left++;
+    }
+    for (size_t i = 0; i < worker->shared->listeners->count; i++) {
+        listener_stop(&worker->listeners[i]);
+    }
+    timer_arm(&worker->timers, &worker->drain, worker->loop.now_ms);
+}
+
+static void worker_on_message(void *context, struct message *message)
+{
+    struct worker *worker = context;
+
+    switch (message->kind) {
+    case MESSAGE_PUBLICATION:
+        worker_on_publication(worker, message);
+        break;
+    case MESSAGE_REPLY:
+        slots_deliver(&worker->slots, message);
+        break;
+    case MESSAGE_CONFIG:
+        worker_on_config(worker, message);
+        break;
+    case MESSAGE_STOP:
+        worker_on_stop(worker);
+        message->destroy(message);
+        break;
+    case MESSAGE_CONTROL:
+        message->destroy(message);
+        break;
+    }
+}
+
+// --- step 3: the worker's own timers ---
+
+static void worker_on_tick(struct timer *timer)
+{
+    struct worker *worker = container_of(timer, struct worker, tick);
+    size_t depth;
+    size_t bytes;
+
+    routes_bury(&worker->retired, worker->loop.now_ms);
+    hub_sweep(worker->shared->hub, worker->id, worker->shared->worker_count);
+    mailbox_depth(&worker->mailbox, &depth, &bytes);
+    metric_set(METRIC_MAILBOX_DEPTH, (int64_t)depth);
+    metric_set(METRIC_MAILBOX_BYTES, (int64_t)bytes);
+    timer_arm(&worker->timers, timer, worker->loop.now_ms + TICK_MS);
+}
+
+static void worker_shut(struct conn *conn)
+{
+    if (conn->handler->on_shutdown != NULL) {
+        conn->handler->on_shutdown(conn, CLOSE_SHUTDOWN);
+    } else {
+        conn_close(conn, CLOSE_SHUTDOWN);
+    }
+}
+
+// Streams not yet asked to close stand at the front of their list; those that were go to its end.
+static void worker_drain_some(struct worker *worker, size_t count)
+{
+    struct list *streams = &worker->net.conns[CONN_STREAMING];
+
+    while (count-- > 0 && !list_is_empty(streams)) {
+        struct conn *conn = list_entry(streams->next, struct conn, link);
+        list_remove(&conn->link);
+        list_append(streams, &conn->link);
+        worker_shut(conn);
+    }
+}
+
+static void worker_drain_http(struct worker *worker)
+{
+    list_for_each_safe(link, &worker->net.conns[CONN_HTTP])
+    {
+        worker_shut(list_entry(link, struct conn, link));
+    }
+    list_for_each_safe(link, &worker->net.conns[CONN_ACCEPTED])
+    {
+        worker_shut(list_entry(link, struct conn, link));
+    }
+}
+
+// Closes at a constant rate so that the last stream is asked when the drain time ends; after that
+// there is a moment for what is queued, and then the end.
+static void worker_on_drain(struct timer *timer)
+{
+    struct worker *worker = container_of(timer, struct worker, drain);
+    int64_t left_ms = worker->drain_ends_ms - worker->loop.now_ms;
+
+    worker_drain_http(worker);
+    if (worker->drain_left > 0) {
+        int64_t steps = left_ms > 0 ? left_ms / DRAIN_STEP_MS + 1 : 1;
+        size_t count = (worker->drain_left + (size_t)steps - 1) / (size_t)steps;
+        worker_drain_some(worker, count);
+        worker->drain_left -= count;
+        worker->flush_ends_ms = worker->loop.now_ms + FLUSH_MS;
+    }
+    if (worker->net.open == 0 ||
+        (worker->drain_left == 0 && worker->loop.now_ms >= worker->flush_ends_ms)) {
+        worker->stage = WORKER_STOPPED;
+        return;
+    }
+    timer_arm(&worker->timers, timer, worker->loop.now_ms + DRAIN_STEP_MS);
+}
+
+// --- the turn ---
+
+static int worker_wait_ms(struct worker *worker)
+{
+    if (net_has_ready(&worker->net) || mailbox_is_pending(&worker->mailbox)) {
+        return 0;
+    }
+    return timers_until_next(&worker->timers, worker->loop.now_ms, WAIT_MAX_MS);
+}
+
+// Counts the time from each publication's arrival to the write just done.
+static void worker_count_lags(struct worker *worker)
+{
+    int64_t now_us = clock_now_us();
+
+    for (size_t i = 0; i < worker->lag_count; i++) {
+        metric_observe_us(METRIC_PUBLISH_LAG, now_us - worker->lags[i].time_us,
+                          worker->lags[i].deliveries);
+    }
+    metric_observe_us(METRIC_TURN_TIME, now_us - worker->loop.now_us, 1);
+    worker->lag_count = 0;
+}
+
+static void worker_turn(struct worker *worker)
+{
+    bool left = loop_poll(&worker->loop, worker_wait_ms(worker)); // 1 sockets: read, parse, queue
+    net_run_ready(&worker->net);
+    // 2 other threads: publications, replies, control
+    left |= mailbox_drain(&worker->mailbox, worker_on_message, worker, MESSAGES_MAX);
+    // 3 deadlines and pings
+    left |= timers_run(&worker->timers, worker->loop.now_ms, TIMERS_MAX);
+    net_flush(&worker->net); // 4 every connection with output: one write
+    worker_count_lags(worker);
+    net_bury(&worker->net); // 5 free what was closed in this turn
+    metric_add(METRIC_TURNS, 1);
+    metric_add(METRIC_TURN_LEFTOVERS, left);
+    atomic_store_explicit(&worker->shared->heartbeats_ms[worker->id], worker->loop.now_ms,
+                          memory_order_relaxed);
+}
+
+static void worker_begin(struct worker *worker)
+{
+    int error = mailbox_attach(&worker->mailbox, &worker->loop);
+
+    assert_always(error == 0);
+    for (size_t i = 0; i < worker->shared->listeners->count; i++) {
+        struct listening *item = &worker->shared->listeners->items[i];
+        struct listener *listener = &worker->listeners[i];
+        listener->name = item->config->name;
+        listener->serves = item->serves;
+        listener->is_unix = item->is_unix;
+        error = listener_start(listener, &worker->net, item->fds[worker->id]);
+        assert_always(error == 0);
+        item->fds[worker->id] = LISTENING_TAKEN;
+    }
+    timer_init(&worker->tick, worker_on_tick);
+    timer_init(&worker->drain, worker_on_drain);
+    // Spread, so that the workers do not sweep at the same instant.
+    timer_arm(&worker->timers, &worker->tick, worker->loop.now_ms + (int64_t)rand_below(TICK_MS));
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *worker = argument;
+
+    metrics_attach(worker->shared->metrics[worker->id]);
+    worker_begin(worker);
+    while (worker->stage != WORKER_STOPPED) {
+        worker_turn(worker);
+    }
+    timer_cancel(&worker->tick);
+    net_finish(&worker->net);
+    atomic_fetch_sub(&worker->shared->running, 1);
+    return NULL;
+}
+
+// --- made and freed by the main thread ---
+
+static struct blob *worker_refusal(const char *status)
+{
+    char text[256];
+    const char *body = "{\"error\":{\"status\":503,\"message\":\"too many connections\"}}\n";
+    int len = snprintf(text, sizeof(text),
+                       "HTTP/1.1 %s\r\nServer: tidegate\r\nContent-Type: application/json\r\n"
+                       "Retry-After: 1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                       status, strlen(body), body);
+    struct blob *blob = blob_try_copy(bytes_make(text, (size_t)len));
+
+    assert_always(blob != NULL);
+    return blob;
+}
+
+int worker_init(struct worker *worker, unsigned id, struct worker_shared *shared,
+                struct config *config)
+{
+    *worker = (struct worker){.id = id, .shared = shared};
+    int error = loop_init(&worker->loop);
+    if (error < 0) {
+        return error;
+    }
+    error = mailbox_init(&worker->mailbox, (size_t)config->worker.mailbox_max_size);
+    if (error < 0) {
+        loop_finish(&worker->loop);
+        return error;
+    }
+    timers_init(&worker->timers, worker->loop.now_ms);
+    list_init(&worker->retired);
+    struct net_options options = {
+        .loop = &worker->loop,
+        .timers = &worker->timers,
+        .census = shared->census,
+        .on_accepted = worker_on_accepted,
+        .on_ended = worker_on_ended,
+        .context = worker,
+        .refusal_total = worker_refusal("503 Service Unavailable"),
+        .refusal_address = worker_refusal("503 Service Unavailable"),
+    };
+    net_init(&worker->net, &options);
+    slots_init(&worker->slots, (uint16_t)id);
+    fanout_init(&worker->fanout, session_on_publication);
+    session_worker_init(&worker->session, (uint16_t)id, &worker->slots, &worker->fanout,
+                        shared->broker, config);
+    websocket_worker_init(&worker->websocket, &worker->session);
+    worker->listeners = mem_zalloc(shared->listeners->count * sizeof(*worker->listeners));
+    shared->mailboxes[id] = &worker->mailbox;
+    atomic_store(&shared->heartbeats_ms[id], worker->loop.now_ms);
+    return 0;
+}
+
+int worker_start(struct worker *worker)
+{
+    struct api_options api = {
+        .session = &worker->session,
+        .node = &worker->shared->node,
+        .metrics = (struct metrics *const *)worker->shared->metrics,
+        .worker_count = worker->shared->worker_count,
+    };
+    struct admin_options admin = {
+        .metrics = (struct metrics *const *)worker->shared->metrics,
+        .worker_count = worker->shared->worker_count,
+        .heartbeats_ms = worker->shared->heartbeats_ms,
+        .readiness = &worker->shared->readiness,
+    };
+    api_worker_init(&worker->api, &api);
+    admin_worker_init(&worker->admin, &admin);
+    worker_apply_config(worker);
+    atomic_fetch_add(&worker->shared->running, 1);
+    return -pthread_create(&worker->thread, NULL, worker_main, worker);
+}
+
+static void stop_destroy(struct message *message)
+{
+    mem_free(message);
+}
+
+void worker_post_stop(struct worker *worker)
+{
+    struct message *message = mem_zalloc(sizeof(*message));
+
+    message->kind = MESSAGE_STOP;
+    message->destroy = stop_destroy;
+    mailbox_post(&worker->mailbox, message);
+}
+
+static void config_message_destroy(struct message *message)
+{
+    struct config_message *posted = container_of(message, struct config_message, message);
+
+    config_unref(posted->config);
+    mem_free(posted);
+}
+
+void worker_post_config(struct worker *worker, struct config *config)
+{
+    struct config_message *posted = mem_zalloc(sizeof(*posted));
+
+    posted->message.kind = MESSAGE_CONFIG;
+    posted->message.destroy = config_message_destroy;
+    posted->config = config_ref(config);
+    mailbox_post(&worker->mailbox, &posted->message);
+}
+
+void worker_join(struct worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+}
+
+void worker_finish(struct worker *worker)
+{
+    mailbox_finish(&worker->mailbox);
+    fanout_finish(&worker->fanout);
+    slots_finish(&worker->slots);
+    websocket_worker_finish(&worker->websocket);
+    routes_retire(worker->routes, &worker->retired, 0);
+    routes_bury(&worker->retired, INT64_MAX);
+    session_worker_finish(&worker->session);
+    mem_free(worker->listeners);
+    loop_finish(&worker->loop);
+}
