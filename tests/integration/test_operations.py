@@ -67,7 +67,7 @@ class Metrics(cases.GatewayCase):
             ws.read_close()
         self.gateway.wait_for_metric(names.CLOSES, lambda n: n > before)
         for labels, _ in self.gateway.metrics().series(names.CLOSES):
-            self.assertEqual(list(labels), ["reason"])
+            self.assertEqual(set(labels), {"reason", "code"})
 
     def test_workers_have_series_of_their_own(self):
         workers = {labels.get("worker") for labels, _

@@ -92,8 +92,8 @@ class Routes(unittest.TestCase):
                     wsraw.WebSocket(under_test.address(), "/t") as text:
                 under_test.wait_for_metric(names.SUBSCRIPTIONS, lambda n: n == 2)
                 api.publish("x", {"a": 1})
-                self.assertEqual(binary.read_message(), (wsraw.BINARY, b'{"a":1}'))
-                self.assertEqual(text.read_message(), (wsraw.TEXT, b'{"a":1}'))
+                self.assertEqual(binary.read_message(), (wsraw.BINARY, b'{"a": 1}'))
+                self.assertEqual(text.read_message(), (wsraw.TEXT, b'{"a": 1}'))
 
     def test_index_is_the_file_of_a_folder(self):
         config = gateway.settings(routes=[

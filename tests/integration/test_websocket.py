@@ -155,12 +155,12 @@ class Frames(cases.GatewayCase):
 
     def test_a_length_with_its_top_bit_set_is_refused(self):
         with self.open() as ws:
-            ws.send(wsraw.BINARY, b"", length=0xFFFFFFFFFFFFFFFF)
+            ws.send(wsraw.BINARY, b"x", length=0xFFFFFFFFFFFFFFFF)
             self.assertIn(ws.read_close(), (1002, 1009))
 
     def test_a_declared_length_past_the_limit_closes_with_1009_at_once(self):
         with self.open() as ws:
-            ws.send(wsraw.BINARY, b"", length=1 << 40)
+            ws.send(wsraw.BINARY, b"x", length=1 << 40)
             self.assertEqual(ws.read_close(), 1009)
 
     def test_text_that_is_not_utf_8_closes_with_1007(self):
