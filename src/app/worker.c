@@ -412,6 +412,7 @@ void worker_finish(struct worker *worker)
     fanout_finish(&worker->fanout);
     slots_finish(&worker->slots);
     websocket_worker_finish(&worker->websocket);
+    http_server_finish(&worker->http);
     routes_retire(worker->routes, &worker->retired, 0);
     routes_bury(&worker->retired, INT64_MAX);
     session_worker_finish(&worker->session);

@@ -25,6 +25,7 @@ struct http_link {
     struct grave grave;
     struct http_server *server; // borrowed
     struct conn *conn;          // borrowed
+    struct http_link *next;     // http_server.spare
     struct exchange *exchange;  // owned; NULL between requests
     struct scan scan;           // of the head that is arriving
     uint64_t sent_seen;         // conn->bytes_out when the deadline was looked at last

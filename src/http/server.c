@@ -16,12 +16,46 @@
 // How long a peer may take for its last response: a moment, and more for much output.
 #define FINISH_MS 5000
 #define FINISH_BYTES_PER_MS 8
+#define SPARE_MAX 1024
 
 static void link_bury(struct grave *grave)
 {
     struct http_link *link = container_of(grave, struct http_link, grave);
+    struct http_server *server = link->server;
+
     exchange_destroy(link->exchange);
-    mem_free(link);
+    // Streams stay where their request was: a link freed between them would leave a hole that nothing
+    // else fits. So links go round, and an idle stream costs what it holds.
+    if (server->spare_count >= SPARE_MAX) {
+        mem_free(link);
+        return;
+    }
+    link->next = server->spare;
+    server->spare = link;
+    server->spare_count++;
+}
+
+static struct http_link *link_create(struct http_server *server)
+{
+    struct http_link *link = server->spare;
+
+    if (link == NULL) {
+        return mem_zalloc(sizeof(*link));
+    }
+    server->spare = link->next;
+    server->spare_count--;
+    *link = (struct http_link){0};
+    return link;
+}
+
+void http_server_finish(struct http_server *server)
+{
+    while (server->spare != NULL) {
+        struct http_link *link = server->spare;
+        server->spare = link->next;
+        mem_free(link);
+    }
+    server->spare_count = 0;
 }
 
 static void link_drop(struct http_link *link)
@@ -236,18 +270,29 @@ static void http_on_closed(struct conn *conn, enum close_reason reason ATTR_UNUS
     }
 }
 
+// A request that is under way is still answered; is_draining makes its response the last one.
+static void http_on_shutdown(struct conn *conn, enum close_reason reason)
+{
+    struct http_link *link = conn->handler_state;
+
+    if (link->phase == LINK_HEAD && link->scan.at == 0) {
+        conn_close(conn, reason);
+    }
+}
+
 static const struct conn_handler http_handler = {
     .on_bytes = http_on_bytes,
     .on_drained = http_on_drained,
     .on_eof = http_on_eof,
     .on_deadline = http_on_deadline,
+    .on_shutdown = http_on_shutdown,
     .on_closed = http_on_closed,
 };
 
 void http_begin(struct http_server *server, struct conn *conn)
 {
     const struct http_limits *limits = &server->limits;
-    struct http_link *link = mem_zalloc(sizeof(*link));
+    struct http_link *link = link_create(server);
 
     assert_always(limits->header_count_max <= HTTP_HEADERS_MAX);
     link->server = server;

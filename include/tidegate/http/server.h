@@ -11,6 +11,7 @@
 #include "tidegate/net/conn.h"
 
 struct http_exchange;
+struct http_link;
 
 // Who answers. Embedded in the endpoint's per-worker, per-route structure.
 struct http_target {
@@ -49,7 +50,12 @@ struct http_server {
     struct http_limits limits;
     const struct router *router; // borrowed; may be replaced between turns
     bool is_draining;            // every response closes its connection
+    struct http_link *spare;     // states of connections that left HTTP, to be used again
+    unsigned spare_count;
 };
+
+// Frees what is kept to be used again; no connection may speak HTTP any more.
+void http_server_finish(struct http_server *server);
 
 // Makes `conn` (state ACCEPTED) speak HTTP.
 void http_begin(struct http_server *server, struct conn *conn);

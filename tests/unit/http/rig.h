@@ -206,6 +206,7 @@ static inline void rig_begin(struct rig *rig)
 static inline void rig_end(struct rig *rig)
 {
     net_finish(&rig->net);
+    http_server_finish(&rig->server);
     if (rig->peer >= 0) {
         close(rig->peer);
     }
