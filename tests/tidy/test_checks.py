@@ -30,7 +30,8 @@ class TreeCase(unittest.TestCase):
         return path
 
     def none(self, offences):
-        self.assertEqual(offences, [], "\n" + "\n".join(offences))
+        if offences:
+            self.fail("\n" + "\n".join(offences))
 
 
 class Layers(TreeCase):
