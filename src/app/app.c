@@ -9,6 +9,7 @@
 #include "tidegate/base/mem.h"
 #include "tidegate/loop/signals.h"
 #include "tidegate/net/census.h"
+#include "tidegate/ws/handshake.h"
 
 #include "cpus.h"
 #include "worker.h"
@@ -115,6 +116,10 @@ static int app_prepare(struct app *app)
     app->worker_count = config->workers > 0 ? (unsigned)config->workers : cpus_usable();
     app->worker_count = app->worker_count < HUB_WORKERS_MAX ? app->worker_count : HUB_WORKERS_MAX;
     int error = signals_block();
+    if (error == 0 && ws_handshake_setup() < 0) {
+        log_at(LOG_ERROR, "OpenSSL has no SHA-1, which WebSocket handshakes need");
+        return -ENOTSUP;
+    }
     error = error < 0 ? error : routes_check(config);
     error = error < 0 ? error : listeners_open(&app->listeners, config, app->worker_count);
     if (error < 0) {

@@ -20,6 +20,7 @@
 #define TIMERS_MAX 1024  // run in one turn
 #define TICK_MS 1000
 #define DRAIN_STEP_MS 20
+#define STACK_SIZE (1u << 20)
 #define RETIRE_MS 10000
 #define FLUSH_MS 1000 // after the last close: for close frames and answers to go out
 
@@ -348,6 +349,20 @@ int worker_init(struct worker *worker, unsigned id, struct worker_shared *shared
     return 0;
 }
 
+// A stack of a known size: the default of 8 MiB is large enough for the kernel to back it with huge
+// pages, of which a worker would touch a few hundred bytes each.
+static int worker_create_thread(struct worker *worker)
+{
+    pthread_attr_t attributes;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    atomic_fetch_add(&worker->shared->running, 1);
+    int error = pthread_create(&worker->thread, &attributes, worker_main, worker);
+    pthread_attr_destroy(&attributes);
+    return -error;
+}
+
 int worker_start(struct worker *worker)
 {
     struct api_options api = {
@@ -365,8 +380,7 @@ int worker_start(struct worker *worker)
     api_worker_init(&worker->api, &api);
     admin_worker_init(&worker->admin, &admin);
     worker_apply_config(worker);
-    atomic_fetch_add(&worker->shared->running, 1);
-    return -pthread_create(&worker->thread, NULL, worker_main, worker);
+    return worker_create_thread(worker);
 }
 
 static void stop_destroy(struct message *message)

@@ -7,6 +7,7 @@
 #include "tidegate/codec/base64.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <openssl/evp.h>
 
 #define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" // RFC 6455 §1.3
@@ -38,6 +39,9 @@ static bool handshake_key_is_good(struct bytes key)
     return key.len == KEY_LEN && base64_decode(key, raw) == 16;
 }
 
+// Fetched once: asking for it by name at every handshake costs more than the digest does.
+static EVP_MD *handshake_sha1;
+
 static int handshake_accept(struct bytes key, char *to)
 {
     char text[KEY_LEN + sizeof(WS_GUID) - 1];
@@ -46,11 +50,27 @@ static int handshake_accept(struct bytes key, char *to)
 
     memcpy(text, key.at, KEY_LEN);
     memcpy(text + KEY_LEN, WS_GUID, sizeof(WS_GUID) - 1);
-    if (EVP_Digest(text, sizeof(text), digest, &digest_len, EVP_sha1(), NULL) != 1) {
-        return -1;
+    if (EVP_Digest(text, sizeof(text), digest, &digest_len, handshake_sha1, NULL) != 1) {
+        return -EIO;
     }
     base64_encode(bytes_make(digest, digest_len), to);
     to[28] = '\0';
+    return 0;
+}
+
+int ws_handshake_setup(void)
+{
+    char accept[29];
+
+    if (handshake_sha1 == NULL) {
+        handshake_sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    }
+    // The example of RFC 6455 §1.3: what does not agree with it will not agree with any client.
+    if (handshake_sha1 == NULL ||
+        handshake_accept(BYTES_OF("dGhlIHNhbXBsZSBub25jZQ=="), accept) < 0 ||
+        strcmp(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") != 0) {
+        return -ENOTSUP;
+    }
     return 0;
 }
 

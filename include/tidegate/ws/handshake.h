@@ -29,6 +29,10 @@ struct ws_handshake {
     char accept[29];         // Sec-WebSocket-Accept and a zero byte
 };
 
+// Prepares the digest and proves it with the RFC's example: 0, or -ENOTSUP where the system's
+// OpenSSL has no SHA-1. Main thread, once, before any handshake.
+int ws_handshake_setup(void) ATTR_MUST_CHECK;
+
 // Whether the request asks for WebSocket at all (Upgrade: websocket), rightly or not.
 bool ws_handshake_is_asked(const struct http_request *request);
 
