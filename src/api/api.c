@@ -6,44 +6,13 @@
 
 #include "answer.h"
 #include "method.h"
-#include "tidegate/codec/url.h"
 #include "tidegate/session/api_key.h"
 
 #define API_DEPTH_MAX 512
-#define API_KEY_BYTES_MAX 1024 // as the setting
 
 static struct api_worker *worker_of(struct http_target *target)
 {
     return container_of(target, struct api_worker, target);
-}
-
-// The key of "Authorization: apikey KEY"; empty when it is something else.
-static struct bytes key_of_authorization(struct bytes value)
-{
-    struct bytes scheme = BYTES_EMPTY;
-    struct bytes rest = value;
-    if (!bytes_next_part(&rest, ' ', &scheme) || !bytes_equal_nocase(scheme, BYTES_OF("apikey")) ||
-        rest.at == NULL) {
-        return BYTES_EMPTY;
-    }
-    return bytes_trim(rest);
-}
-
-// The key the request carries, in the first place that has one; decoded into `room` if need be.
-static struct bytes key_of_request(const struct http_request *request, char *room)
-{
-    struct bytes value;
-    if (http_request_header(request, "X-API-Key", &value) && value.len > 0) {
-        return value;
-    }
-    if (http_request_header(request, "Authorization", &value) && value.len > 0) {
-        return key_of_authorization(value);
-    }
-    if (!url_query_get(request->query, "api_key", &value) || value.len > 3 * API_KEY_BYTES_MAX) {
-        return BYTES_EMPTY;
-    }
-    ptrdiff_t len = url_decode(value, true, room);
-    return len > 0 ? bytes_make(room, (size_t)len) : BYTES_EMPTY;
 }
 
 static bool wants_transport_errors(const struct api_worker *worker,
@@ -65,9 +34,9 @@ static int find_method(const struct http_exchange *exchange, enum api_method *re
 static int api_on_head(struct http_target *target, struct http_exchange *exchange)
 {
     struct api_worker *worker = worker_of(target);
-    char room[3 * API_KEY_BYTES_MAX];
+    char room[HTTP_API_KEY_ROOM];
     enum api_method method;
-    struct bytes key = key_of_request(&exchange->request, room);
+    struct bytes key = http_request_api_key(&exchange->request, room);
     if (!api_key_is_valid(worker->options.session->config, key)) {
         metric_add(METRIC_HTTP_REFUSED_401, 1);
         http_respond(exchange, &(struct http_response){.status = 401});

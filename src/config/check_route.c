@@ -199,6 +199,21 @@ static int check_needed(const struct config_route *route, struct key *key, struc
     return -EINVAL;
 }
 
+// Where the gateway itself answers.
+static const char *const own_paths[] = {"/api/{method}", "/metrics", "/livez", "/readyz"};
+
+static int check_own_paths(const struct config_route *route, const char *key, struct fault *fault)
+{
+    for (size_t i = 0; i < ARRAY_LEN(own_paths) && route->host[0] == '\0'; i++) {
+        if (pattern_same_shape(bytes_str(route->path), bytes_str(own_paths[i]))) {
+            return fault_set(fault, key,
+                             "expected a pattern of its own, got %s, where the gateway answers",
+                             fault_quote(bytes_str(route->path)).text);
+        }
+    }
+    return 0;
+}
+
 static int check_conflicts(const struct config *config, size_t index, const char *key,
                            struct fault *fault)
 {
@@ -244,6 +259,7 @@ int check_route(const struct config *config, size_t index, struct fault *fault)
     err = err == 0 ? check_host(bytes_str(route->host), &key, fault) : err;
     err = err == 0 ? check_options(route, &key, fault) : err;
     err = err == 0 ? check_needed(route, &key, fault) : err;
+    err = err == 0 ? check_own_paths(route, path_key.text, fault) : err;
     err = err == 0 ? check_conflicts(config, index, path_key.text, fault) : err;
     if (err == 0 && route->kind == ROUTE_CHANNEL) {
         err = check_template(config, route, channel_key.text, fault);

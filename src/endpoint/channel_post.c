@@ -6,7 +6,6 @@
 
 #include "tidegate/base/mem.h"
 #include "tidegate/codec/json_write.h"
-#include "tidegate/codec/url.h"
 #include "tidegate/codec/utf8.h"
 #include "tidegate/session/api_key.h"
 #include "tidegate/session/settings.h"
@@ -22,25 +21,12 @@ struct post {
     struct session_worker *worker;  // borrowed
 };
 
-static struct bytes post_key(const struct http_request *request)
-{
-    struct bytes value;
-
-    if (http_request_header(request, "X-API-Key", &value)) {
-        return value;
-    }
-    if (http_request_header(request, "Authorization", &value) &&
-        bytes_starts_with(value, BYTES_OF("apikey "))) {
-        return bytes_trim(bytes_skip(value, sizeof("apikey ") - 1));
-    }
-    return url_query_get(request->query, "api_key", &value) ? value : BYTES_EMPTY;
-}
-
 int channel_post_check(struct channel_target *channel, const struct http_exchange *exchange)
 {
     const struct config *config = channel->worker->session->config;
+    char room[HTTP_API_KEY_ROOM];
 
-    return api_key_is_valid(config, post_key(&exchange->request)) ? 0 : 401;
+    return api_key_is_valid(config, http_request_api_key(&exchange->request, room)) ? 0 : 401;
 }
 
 static void post_destroy(struct post *post)

@@ -3,6 +3,8 @@
 // regard to case (RFC 9110 §5.1); lists may be spread over several lines (§5.3).
 #include "tidegate/http/request.h"
 
+#include "tidegate/codec/url.h"
+
 bool http_request_header(const struct http_request *request, const char *name,
                          struct bytes *ret_value)
 {
@@ -68,4 +70,32 @@ bool http_request_cookie(const struct http_request *request, const char *name,
         }
     }
     return false;
+}
+
+// The key of "Authorization: apikey KEY"; empty when it is something else.
+static struct bytes key_of_authorization(struct bytes value)
+{
+    struct bytes scheme = BYTES_EMPTY;
+    struct bytes rest = value;
+    if (!bytes_next_part(&rest, ' ', &scheme) || !bytes_equal_nocase(scheme, BYTES_OF("apikey")) ||
+        rest.at == NULL) {
+        return BYTES_EMPTY;
+    }
+    return bytes_trim(rest);
+}
+
+struct bytes http_request_api_key(const struct http_request *request, char *room)
+{
+    struct bytes value;
+    if (http_request_header(request, "X-API-Key", &value) && value.len > 0) {
+        return value;
+    }
+    if (http_request_header(request, "Authorization", &value) && value.len > 0) {
+        return key_of_authorization(value);
+    }
+    if (!url_query_get(request->query, "api_key", &value) || value.len > HTTP_API_KEY_ROOM) {
+        return BYTES_EMPTY;
+    }
+    ptrdiff_t len = url_decode(value, true, room);
+    return len > 0 ? bytes_make(room, (size_t)len) : BYTES_EMPTY;
 }

@@ -53,4 +53,10 @@ bool http_request_has_token(const struct http_request *request, const char *name
 bool http_request_cookie(const struct http_request *request, const char *name,
                          struct bytes *ret_value);
 
+#define HTTP_API_KEY_ROOM 3072
+
+// The API key the request carries: X-API-Key, else "Authorization: apikey KEY", else ?api_key=,
+// which is decoded into `room` (HTTP_API_KEY_ROOM bytes). Empty when there is none.
+struct bytes http_request_api_key(const struct http_request *request, char *room);
+
 #endif
