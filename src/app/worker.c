@@ -1,9 +1,10 @@
-// The worker: its birth, its turn, how it drains and ends.
+// The worker: its birth and its turn. How it ends is in drain.c.
 //
 // Owner: its own thread from worker_main() on. Everything it owns is created and freed by the main
 // thread while the worker's thread does not run. The turn is the only place that orders the steps.
 
 #include "worker.h"
+#include "drain.h"
 
 #include "tidegate/base/assert.h"
 #include "tidegate/base/clock.h"
@@ -19,10 +20,8 @@
 #define MESSAGES_MAX 256 // of the mailbox in one turn
 #define TIMERS_MAX 1024  // run in one turn
 #define TICK_MS 1000
-#define DRAIN_STEP_MS 20
 #define STACK_SIZE (1u << 20)
 #define RETIRE_MS 10000
-#define FLUSH_MS 1000 // after the last close: for close frames and answers to go out
 
 // --- what the net tells ---
 
@@ -102,27 +101,6 @@ static void worker_on_config(struct worker *worker, struct message *message)
     message->destroy(message);
 }
 
-static void worker_on_stop(struct worker *worker)
-{
-    const struct config *config = worker->session.config;
-
-    if (worker->stage != WORKER_RUNNING) {
-        return;
-    }
-    worker->stage = WORKER_DRAINING;
-    worker->http.is_draining = true;
-    worker->drain_ends_ms = worker->loop.now_ms + config->shutdown.drain_timeout_ms;
-    worker->flush_ends_ms = worker->loop.now_ms + FLUSH_MS;
-    list_for_each(link, &worker->net.conns[CONN_STREAMING])
-    {
-        worker->drain_left++;
-    }
-    for (size_t i = 0; i < worker->shared->listeners->count; i++) {
-        listener_stop(&worker->listeners[i]);
-    }
-    timer_arm(&worker->timers, &worker->drain, worker->loop.now_ms);
-}
-
 static void worker_on_message(void *context, struct message *message)
 {
     struct worker *worker = context;
@@ -138,7 +116,7 @@ static void worker_on_message(void *context, struct message *message)
         worker_on_config(worker, message);
         break;
     case MESSAGE_STOP:
-        worker_on_stop(worker);
+        worker_drain(worker);
         message->destroy(message);
         break;
     case MESSAGE_CONTROL:
@@ -161,63 +139,6 @@ static void worker_on_tick(struct timer *timer)
     metric_set(METRIC_MAILBOX_DEPTH, (int64_t)depth);
     metric_set(METRIC_MAILBOX_BYTES, (int64_t)bytes);
     timer_arm(&worker->timers, timer, worker->loop.now_ms + TICK_MS);
-}
-
-static void worker_shut(struct conn *conn)
-{
-    if (conn->handler->on_shutdown != NULL) {
-        conn->handler->on_shutdown(conn, CLOSE_SHUTDOWN);
-    } else {
-        conn_close(conn, CLOSE_SHUTDOWN);
-    }
-}
-
-// Streams not yet asked to close stand at the front of their list; those that were go to its end.
-static void worker_drain_some(struct worker *worker, size_t count)
-{
-    struct list *streams = &worker->net.conns[CONN_STREAMING];
-
-    while (count-- > 0 && !list_is_empty(streams)) {
-        struct conn *conn = list_entry(streams->next, struct conn, link);
-        list_remove(&conn->link);
-        list_append(streams, &conn->link);
-        worker_shut(conn);
-    }
-}
-
-static void worker_drain_http(struct worker *worker)
-{
-    list_for_each_safe(link, &worker->net.conns[CONN_HTTP])
-    {
-        worker_shut(list_entry(link, struct conn, link));
-    }
-    list_for_each_safe(link, &worker->net.conns[CONN_ACCEPTED])
-    {
-        worker_shut(list_entry(link, struct conn, link));
-    }
-}
-
-// Closes at a constant rate so that the last stream is asked when the drain time ends; after that
-// there is a moment for what is queued, and then the end.
-static void worker_on_drain(struct timer *timer)
-{
-    struct worker *worker = container_of(timer, struct worker, drain);
-    int64_t left_ms = worker->drain_ends_ms - worker->loop.now_ms;
-
-    worker_drain_http(worker);
-    if (worker->drain_left > 0) {
-        int64_t steps = left_ms > 0 ? left_ms / DRAIN_STEP_MS + 1 : 1;
-        size_t count = (worker->drain_left + (size_t)steps - 1) / (size_t)steps;
-        worker_drain_some(worker, count);
-        worker->drain_left -= count;
-        worker->flush_ends_ms = worker->loop.now_ms + FLUSH_MS;
-    }
-    if (worker->net.open == 0 ||
-        (worker->drain_left == 0 && worker->loop.now_ms >= worker->flush_ends_ms)) {
-        worker->stage = WORKER_STOPPED;
-        return;
-    }
-    timer_arm(&worker->timers, timer, worker->loop.now_ms + DRAIN_STEP_MS);
 }
 
 // --- the turn ---

@@ -24,8 +24,8 @@ static void link_bury(struct grave *grave)
     struct http_server *server = link->server;
 
     exchange_destroy(link->exchange);
-    // Streams stay where their request was: a link freed between them would leave a hole that nothing
-    // else fits. So links go round, and an idle stream costs what it holds.
+    // Streams stay where their request was: a link freed between them would leave a hole that
+    // nothing else fits. So links go round, and an idle stream costs what it holds.
     if (server->spare_count >= SPARE_MAX) {
         mem_free(link);
         return;
