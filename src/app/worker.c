@@ -70,6 +70,14 @@ static void worker_on_publication(struct worker *worker, struct message *message
     message->destroy(message);
 }
 
+static void worker_on_lost(struct worker *worker, struct message *message)
+{
+    struct hub_lost *lost = container_of(message, struct hub_lost, message);
+
+    fanout_each(&worker->fanout, bytes_make(lost->channel, lost->channel_len), session_on_lost);
+    message->destroy(message);
+}
+
 static void worker_apply_config(struct worker *worker)
 {
     const struct config *config = worker->session.config;
@@ -120,7 +128,7 @@ static void worker_on_message(void *context, struct message *message)
         message->destroy(message);
         break;
     case MESSAGE_CONTROL:
-        message->destroy(message);
+        worker_on_lost(worker, message);
         break;
     }
 }

@@ -77,6 +77,21 @@ bool fanout_remove(struct fanout *fanout, struct fanout_subscriber *subscriber, 
     return true;
 }
 
+void fanout_each(struct fanout *fanout, struct bytes name,
+                 void (*visit)(struct fanout_subscriber *subscriber))
+{
+    struct fanout_channel *channel = fanout_find(fanout, map_hash(name), name);
+    const struct list *head = channel != NULL ? &channel->subscribers : NULL;
+    struct list *link = channel != NULL ? head->next : NULL;
+
+    // As below: the visit may remove the last subscriber and with it the channel.
+    while (link != head) {
+        struct list *next = link->next;
+        visit(list_entry(link, struct fanout_subscriber, link));
+        link = next;
+    }
+}
+
 size_t fanout_deliver(struct fanout *fanout, struct publication *publication)
 {
     struct fanout_channel *channel =

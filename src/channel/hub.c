@@ -136,9 +136,34 @@ void hub_message_destroy(struct message *message)
     mem_free(publication);
 }
 
-// One message to each interested worker. A full mailbox loses this publication, with a count.
-static void hub_post_locked(struct hub *hub, uint64_t interest, struct publication *publication)
+static void hub_lost_destroy(struct message *message)
 {
+    mem_free(container_of(message, struct hub_lost, message));
+}
+
+// Tells a worker that its mailbox refused something of this channel, unless it is being told
+// already.
+static void hub_tell_lost_locked(struct hub *hub, struct record *record, unsigned worker)
+{
+    uint64_t bit = UINT64_C(1) << worker;
+
+    metric_add(METRIC_DROPS_MAILBOX, 1);
+    if ((record->lost & bit) != 0) {
+        return;
+    }
+    record->lost |= bit;
+    struct hub_lost *lost = mem_alloc(sizeof(*lost) + record->name_len);
+    lost->message = (struct message){.kind = MESSAGE_CONTROL, .destroy = hub_lost_destroy};
+    lost->channel_len = record->name_len;
+    memcpy(lost->channel, record->name, record->name_len);
+    mailbox_post(hub->options.mailboxes[worker], &lost->message);
+}
+
+// One message to each interested worker. A full mailbox loses this publication, with a count.
+static void hub_post_locked(struct hub *hub, struct record *record, struct publication *publication)
+{
+    uint64_t interest = record->interest;
+
     while (interest != 0) {
         unsigned worker = (unsigned)__builtin_ctzll(interest);
         interest &= interest - 1;
@@ -150,7 +175,7 @@ static void hub_post_locked(struct hub *hub, uint64_t interest, struct publicati
         };
         message->publication = publication_ref(publication);
         if (mailbox_post(hub->options.mailboxes[worker], &message->message) < 0) {
-            metric_add(METRIC_DROPS_MAILBOX, 1);
+            hub_tell_lost_locked(hub, record, worker);
         }
     }
 }
@@ -209,7 +234,7 @@ static int hub_publish_locked(struct hub *hub, struct hub_shard *shard,
                         now_ms + hub->options.idempotency_ttl_ms,
                         hub->options.idempotency_keys_max);
     }
-    hub_post_locked(hub, record->interest, publication);
+    hub_post_locked(hub, record, publication);
     *ret_position = position;
     return 1;
 }
@@ -248,6 +273,8 @@ static int hub_start_locked(struct hub *hub, struct hub_shard *shard, uint64_t h
         return -ENOSPC;
     }
     record->interest |= UINT64_C(1) << request->worker;
+    // What it lost so far is covered by what it reads now.
+    record->lost &= ~(UINT64_C(1) << request->worker);
     if (!hub_keeps_history(request->settings)) {
         return 0;
     }
@@ -294,6 +321,7 @@ void hub_unsubscribe(struct hub *hub, struct bytes channel, unsigned worker)
     if (record != NULL) {
         int64_t now_ms = clock_now_ms();
         record->interest &= ~(UINT64_C(1) << worker);
+        record->lost &= ~(UINT64_C(1) << worker);
         record->used_ms = now_ms; // it was in use until now
         record_expire(record, now_ms);
         idle = hub_take_idle_locked(hub, shard, record);

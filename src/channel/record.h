@@ -11,6 +11,7 @@
 struct record {
     struct map_node node; // hub_shard.records
     uint64_t interest;    // bit i: worker i has a subscriber
+    uint64_t lost;        // bit i: worker i is being told that its mailbox refused publications
     uint32_t subscribers; // of all workers, as hub_count() was told
     uint32_t name_len;
     bool has_history; // then the members from here to version_epoch count

@@ -152,7 +152,6 @@ static const struct {
     {"initial_messages", 1u << ROUTE_CHANNEL},
     {"client_publish", 1u << ROUTE_CHANNEL},
     {"exclude_sender", 1u << ROUTE_CHANNEL},
-    {"binary", 1u << ROUTE_CHANNEL},
     {"queue_policy", 1u << ROUTE_CHANNEL},
     {"root", 1u << ROUTE_FILES},
     {"index", 1u << ROUTE_FILES},

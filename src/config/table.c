@@ -94,8 +94,6 @@ static const struct row route_rows[] = {
         "Kind `channel`: a client's message is published to the channel."),
     ROW("exclude_sender", BOOL, exclude_sender, "false", 0, 0, RELOAD,
         "Kind `channel`: a client does not get its own messages back."),
-    ROW("binary", BOOL, binary, "false", 0, 0, RELOAD,
-        "Kind `channel`: what the API publishes is sent in binary frames."),
     CHOICE("queue_policy", queue_policy, "disconnect", queue_policies, RELOAD,
            "Kind `channel`: what becomes of a client too slow for `client.queue_max_size`: it is "
            "disconnected, loses the oldest messages, or gets only the newest one of each channel."),

@@ -80,13 +80,12 @@ static void post_on_reply(struct slot_owner *owner, struct message *message)
 }
 
 // Bytes that are no text would break every client that gets them in a text frame.
-static bool post_is_binary(const struct channel_target *channel, const struct http_request *request)
+static bool post_is_binary(const struct http_request *request)
 {
     struct bytes type = BYTES_EMPTY;
 
     http_request_header(request, "Content-Type", &type);
-    return channel->route->binary ||
-           bytes_equal_nocase(type, BYTES_OF("application/octet-stream")) ||
+    return bytes_equal_nocase(type, BYTES_OF("application/octet-stream")) ||
            !utf8_is_valid(request->body);
 }
 
@@ -97,7 +96,7 @@ static void post_publish(struct channel_target *channel, struct http_exchange *e
     struct publication_parts parts = {
         .channel = name,
         .data = exchange->request.body,
-        .is_binary = post_is_binary(channel, &exchange->request),
+        .is_binary = post_is_binary(&exchange->request),
     };
     struct hub_publish_request request = {
         .publication = publication_try_create(&parts),

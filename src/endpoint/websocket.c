@@ -74,7 +74,7 @@ void websocket_close(struct websocket *websocket, enum close_reason reason)
         return;
     }
     websocket->phase = WEBSOCKET_CLOSING;
-    websocket->reason = (uint8_t)reason;
+    conn_set_reason(conn, reason);
     if (reason == CLOSE_SLOW) {
         // It did not read what is queued; it may still read why it is closed.
         outbox_drop_unsent(&conn->outbox);
@@ -137,7 +137,7 @@ static void websocket_on_close(struct ws_stream *stream, uint16_t code, struct b
 
     (void)reason;
     if (websocket->phase == WEBSOCKET_CLOSING) {
-        conn_finish(conn, websocket->reason, LINGER_MS);
+        conn_finish(conn, conn->reason, LINGER_MS);
         return;
     }
     websocket_end(websocket);
@@ -211,7 +211,7 @@ static void websocket_on_deadline(struct conn *conn)
     struct websocket *websocket = websocket_of(conn);
 
     if (websocket->phase == WEBSOCKET_CLOSING) {
-        conn_close(conn, websocket->reason);
+        conn_close(conn, conn->reason);
         return;
     }
     if (websocket->phase == WEBSOCKET_IDLE) {
@@ -260,14 +260,13 @@ static const struct conn_handler websocket_handler = {
 static const struct websocket_refusal {
     int status;
     enum metric_id metric;
-    struct bytes headers;
+    const char *headers;
 } websocket_refusals[] = {
-    [WS_HANDSHAKE_BAD_REQUEST] = {400, METRIC_HANDSHAKE_REFUSED_REQUEST, {NULL, 0}},
-    [WS_HANDSHAKE_BAD_METHOD] = {405, METRIC_HANDSHAKE_REFUSED_REQUEST, {NULL, 0}},
-    [WS_HANDSHAKE_BAD_VERSION] = {426,
-                                  METRIC_HANDSHAKE_REFUSED_VERSION,
-                                  {"Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n", 48}},
-    [WS_HANDSHAKE_BAD_ORIGIN] = {403, METRIC_HANDSHAKE_REFUSED_ORIGIN, {NULL, 0}},
+    [WS_HANDSHAKE_BAD_REQUEST] = {400, METRIC_HANDSHAKE_REFUSED_REQUEST, ""},
+    [WS_HANDSHAKE_BAD_METHOD] = {405, METRIC_HANDSHAKE_REFUSED_REQUEST, ""},
+    [WS_HANDSHAKE_BAD_VERSION] = {426, METRIC_HANDSHAKE_REFUSED_VERSION,
+                                  "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"},
+    [WS_HANDSHAKE_BAD_ORIGIN] = {403, METRIC_HANDSHAKE_REFUSED_ORIGIN, ""},
 };
 
 static bool websocket_handshake(struct websocket_worker *worker, struct http_exchange *exchange,
@@ -299,7 +298,7 @@ static bool websocket_handshake(struct websocket_worker *worker, struct http_exc
     }
     const struct websocket_refusal *refusal = &websocket_refusals[verdict];
     metric_add(refusal->metric, 1);
-    http_refuse(exchange, refusal->status, ret_handshake->problem, refusal->headers);
+    http_refuse(exchange, refusal->status, ret_handshake->problem, bytes_str(refusal->headers));
     return false;
 }
 

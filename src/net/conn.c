@@ -127,12 +127,19 @@ void conn_resume(struct conn *conn)
     }
 }
 
+void conn_set_reason(struct conn *conn, enum close_reason reason)
+{
+    if (conn->reason == CLOSE_NONE) {
+        conn->reason = (uint8_t)reason;
+    }
+}
+
 void conn_finish(struct conn *conn, enum close_reason reason, int64_t timeout_ms)
 {
     if (conn->state >= CONN_DRAINING) {
         return;
     }
-    conn->reason = (uint8_t)reason;
+    conn_set_reason(conn, reason);
     conn->paused = false;
     conn_set_state(conn, CONN_DRAINING, timeout_ms);
     // The flush of this turn sends the end of stream when the outbox is empty, also if it is now.
@@ -153,9 +160,7 @@ void conn_close(struct conn *conn, enum close_reason reason)
     if (conn->state == CONN_CLOSED) {
         return;
     }
-    if (conn->state != CONN_DRAINING) {
-        conn->reason = (uint8_t)reason;
-    }
+    conn_set_reason(conn, reason);
     conn_set_state(conn, CONN_CLOSED, 0);
     list_remove(&conn->dirty);
     list_remove(&conn->ready);

@@ -116,3 +116,8 @@ void session_on_publication(struct fanout_subscriber *subscriber, struct publica
     subscription_on_publication(container_of(subscriber, struct subscription, subscriber),
                                 publication);
 }
+
+void session_on_lost(struct fanout_subscriber *subscriber)
+{
+    subscription_on_lost(container_of(subscriber, struct subscription, subscriber));
+}

@@ -28,7 +28,10 @@ static void subscription_ask(struct subscription *subscription,
         .worker = worker->id,
         .recover = recover,
         .since = since,
-        .recover_max = (uint32_t)worker->config->client.recovery_max_publication_limit,
+        // The limit is for what a client asks; what was lost here is ours to make good.
+        .recover_max = subscription->state == SUBSCRIPTION_HEALING
+                           ? UINT32_MAX
+                           : (uint32_t)worker->config->client.recovery_max_publication_limit,
         .initial = initial,
     };
 
@@ -95,6 +98,14 @@ static void subscription_heal(struct subscription *subscription)
         settings = (struct channel_settings){0}; // its namespace went with a reload
     }
     subscription_ask(subscription, &settings, true, subscription->position, 0);
+}
+
+void subscription_on_lost(struct subscription *subscription)
+{
+    // While it waits for an answer, that answer covers what was lost.
+    if (subscription->state == SUBSCRIPTION_LIVE) {
+        subscription_heal(subscription);
+    }
 }
 
 void subscription_on_publication(struct subscription *subscription, struct publication *publication)

@@ -15,6 +15,9 @@ void subscription_end(struct subscription *subscription);
 void subscription_on_subscribed(struct subscription *subscription,
                                 const struct hub_subscribed *subscribed);
 
+// Publications were lost on their way here.
+void subscription_on_lost(struct subscription *subscription);
+
 // A publication from the fan-out.
 void subscription_on_publication(struct subscription *subscription,
                                  struct publication *publication);

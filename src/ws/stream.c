@@ -152,6 +152,11 @@ static void stream_deliver_close(struct ws_lease *lease, struct bytes payload, u
     struct ws_stream *stream = lease->stream;
     struct bytes reason = payload.len > 2 ? bytes_skip(payload, 2) : BYTES_EMPTY;
 
+    // wslay takes a payload of one byte, which is no code (§5.5.1), for none at all.
+    if (payload.len == 1) {
+        stream_fail(lease, CLOSE_PROTOCOL_ERROR);
+        return;
+    }
     if (!utf8_is_valid(reason)) {
         stream_fail(lease, CLOSE_INVALID_PAYLOAD);
         return;
@@ -291,8 +296,11 @@ static void stream_settle(struct ws_lease *lease, int result)
         int sent = wslay_event_send(lease->wslay);
         assert_always(sent == 0 || sent == WSLAY_ERR_NOMEM);
     }
-    if (result != 0) {
+    if (result == WSLAY_ERR_NOMEM) {
         stream_fail(lease, CLOSE_INTERNAL_ERROR);
+    } else if (result != 0) {
+        // A broken frame header is reported as a failure of the callback, which here never fails.
+        stream_fail(lease, CLOSE_PROTOCOL_ERROR);
     } else if (!wslay_event_get_read_enabled(lease->wslay)) {
         stream_fail(lease, stream_error_reason(lease->close_code));
     }

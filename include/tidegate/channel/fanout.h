@@ -44,6 +44,11 @@ bool fanout_remove(struct fanout *fanout, struct fanout_subscriber *subscriber, 
 // Hands `publication` to each local subscriber of its channel. Returns how many.
 size_t fanout_deliver(struct fanout *fanout, struct publication *publication);
 
+// Calls `visit` for each local subscriber of `channel`; it may remove that subscriber, and no
+// other.
+void fanout_each(struct fanout *fanout, struct bytes channel,
+                 void (*visit)(struct fanout_subscriber *subscriber));
+
 static inline struct bytes fanout_channel_name(const struct fanout_channel *channel)
 {
     return bytes_make(channel->name, channel->name_len);

@@ -35,6 +35,14 @@ struct hub_message {
     struct publication *publication; // counted
 };
 
+// A CONTROL message: a full mailbox refused publications of this channel. One at a time for each
+// channel and worker, so that the loss of the last publication is noticed too.
+struct hub_lost {
+    struct message message;
+    uint32_t channel_len;
+    char channel[];
+};
+
 struct hub_publish_request {
     struct publication *publication; // one reference, taken over in every case
     const struct channel_settings *settings;

@@ -38,7 +38,6 @@ struct config_route {
     int64_t initial_messages;
     bool client_publish;
     bool exclude_sender;
-    bool binary;                        // kind channel: API publications are sent as binary frames
     int64_t queue_policy;               // enum config_queue_policy
     char *root;                         // kind files: folder
     char *index;                        // kind files: file served for a folder, "index.html"

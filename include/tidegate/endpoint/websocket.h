@@ -40,7 +40,6 @@ struct websocket {
     struct grave grave;
     uint32_t out_at_ping; // low bits of conn->bytes_out when the deadline was set
     uint8_t phase;        // enum websocket_phase
-    uint8_t reason;       // enum close_reason, while closing
     bool is_over;         // on_closed was called
 };
 

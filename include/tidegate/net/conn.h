@@ -121,6 +121,9 @@ void conn_consume(struct conn *conn, size_t n);
 void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);
 
+// Says why the connection will end, where nothing has said so yet: for an end in several steps.
+void conn_set_reason(struct conn *conn, enum close_reason reason);
+
 // Ends reading, lets the outbox drain and then closes with `reason`; at the latest in `timeout_ms`.
 void conn_finish(struct conn *conn, enum close_reason reason, int64_t timeout_ms);
 

@@ -120,6 +120,9 @@ enum close_reason session_receive(struct session *session, struct bytes message,
 // The connection's queue is empty again: tells the client of a gap if there was one.
 void session_on_drained(struct session *session);
 
+// Publications of the subscriber's channel were lost on their way to this worker: it heals.
+void session_on_lost(struct fanout_subscriber *subscriber);
+
 // A publication for one local subscriber: the fan-out's callback.
 void session_on_publication(struct fanout_subscriber *subscriber, struct publication *publication);
 

@@ -77,7 +77,7 @@ Test(load, route_has_its_options)
     struct config *config = must(
         attempt_file("{\"routes\": [{\"path\": \"/c/{x}\", \"host\": \"h\", \"kind\": \"channel\","
                      " \"channel\": \"n-{x}\", \"initial_messages\": 7, \"client_publish\": true,"
-                     " \"exclude_sender\": true, \"binary\": true, \"queue_policy\": \"conflate\","
+                     " \"exclude_sender\": true, \"queue_policy\": \"conflate\","
                      " \"subprotocols\": [\"v1\"]},"
                      " {\"path\": \"/*\", \"kind\": \"files\", \"root\": \"pages\"}]}"));
     cr_assert_eq(config->route_count, 2);
@@ -87,7 +87,7 @@ Test(load, route_has_its_options)
     cr_expect_str_eq(route->host, "h");
     cr_expect_str_eq(route->channel, "n-{x}");
     cr_expect_eq(route->initial_messages, 7);
-    cr_expect(route->client_publish && route->exclude_sender && route->binary);
+    cr_expect(route->client_publish && route->exclude_sender);
     cr_expect_eq(route->queue_policy, QUEUE_CONFLATE);
     cr_expect_eq(route->subprotocols.count, 1);
     cr_expect_eq(config->routes[1].kind, ROUTE_FILES);

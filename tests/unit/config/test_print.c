@@ -55,7 +55,7 @@ Test(print, printed_settings_load_to_the_same)
         " \"listeners\": [{\"name\": \"a\", \"address\": \"::\", \"port\": 0, \"backlog\": 1},"
         "  {\"name\": \"b\", \"path\": \"/run/b \\\"q\\\".sock\", \"serves\": [\"internal\"]}],"
         " \"routes\": [{\"path\": \"/e\", \"kind\": \"echo\", \"subprotocols\": [\"v1\", \"v2\"]},"
-        "  {\"path\": \"/c/{x}\", \"kind\": \"channel\", \"channel\": \"ab:{x}\", \"binary\": true,"
+        "  {\"path\": \"/c/{x}\", \"kind\": \"channel\", \"channel\": \"ab:{x}\","
         "   \"initial_messages\": 3, \"queue_policy\": \"drop_oldest\"},"
         "  {\"path\": \"/*\", \"kind\": \"files\", \"root\": \"p<&>\", \"index\": \"i.html\"}],"
         " \"client\": {\"allowed_origins\": [\"https://*.example\"], \"ping_interval\": \"1500ms\","
