@@ -250,7 +250,7 @@ class Reload(unittest.TestCase):
             under_test.write_config(gateway.settings(workers=3))
             mark = len(under_test.lines)
             under_test.signal(signal.SIGHUP)
-            self.assertIn("restart", under_test.wait_for_line(r"workers", since=mark))
+            self.assertIn("workers", under_test.wait_for_line(r"restart", since=mark))
             self.assertTrue(under_test.is_running())
 
     def test_the_log_level_follows_a_reload(self):
