@@ -83,6 +83,7 @@ static void worker_apply_config(struct worker *worker)
     const struct config *config = worker->session.config;
     struct routes *routes = routes_create(worker);
 
+    websocket_worker_configure(&worker->websocket);
     worker->http.limits = (struct http_limits){
         .head_timeout_ms = config->http.head_timeout_ms,
         .body_timeout_ms = config->http.body_timeout_ms,

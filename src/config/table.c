@@ -165,6 +165,21 @@ static const struct row rows[] = {
 
     ROW("websocket.message_size_limit", SIZE, websocket.message_size_limit, "64KiB", 1, GIB, RELOAD,
         "The largest message taken from a client; a larger one closes with 1009."),
+    ROW("websocket.fragments_limit", INTEGER, websocket.fragments_limit, "1024", 1, 1000000, RELOAD,
+        "Frames that one message may come in; more close with 1008."),
+    ROW("websocket.compression", BOOL, websocket.compression, "true", 0, 0, RELOAD,
+        "Whether permessage-deflate is accepted."),
+    ROW("websocket.compression_context_takeover", BOOL, websocket.compression_context_takeover,
+        "false", 0, 0, RELOAD,
+        "Whether contexts are kept between messages: better ratios for up to 300 KB a connection, "
+        "and broadcasts are compressed for each receiver."),
+    ROW("websocket.compression_level", INTEGER, websocket.compression_level, "1", 1, 9, RELOAD,
+        "zlib's level: 1 is the fastest, 9 the smallest."),
+    ROW("websocket.compression_min_size", SIZE, websocket.compression_min_size, "128", 0, GIB,
+        RELOAD, "Messages smaller than this are sent as they are."),
+    ROW("websocket.compression_ratio_limit", INTEGER, websocket.compression_ratio_limit, "200", 1,
+        10000, RELOAD,
+        "Inflated bytes allowed for a compressed one, past the first MiB of a message."),
 
     ROW("sse.heartbeat_interval", DURATION, sse.heartbeat_interval_ms, "15s", 100, HOUR,
         RELOAD | ZERO, "Time between comments on a quiet event stream; 0 sends none."),

@@ -9,8 +9,6 @@
 
 #include "channel_request.h"
 
-#define SINK_WEBSOCKET 0
-
 struct channel_socket {
     struct websocket websocket;
     struct session session;
@@ -21,38 +19,75 @@ static struct channel_socket *channel_of(struct websocket *websocket)
     return container_of(websocket, struct channel_socket, websocket);
 }
 
-// --- the session's sink ---
+// --- the session's sinks ---
 
-static struct blob *channel_frame(const struct event *event, struct bytes payload, bool is_binary)
+static struct channel_socket *channel_of_session(struct session *session)
 {
-    (void)event;
-    // An empty publication is an empty message; other events without bytes are nothing.
-    if (payload.len == 0 && event->kind != EVENT_PUBLICATION) {
+    return container_of(session, struct channel_socket, session);
+}
+
+// An empty publication is an empty message; other events without bytes are nothing.
+static bool channel_says_nothing(const struct event *event, struct bytes payload)
+{
+    return payload.len == 0 && event->kind != EVENT_PUBLICATION;
+}
+
+static struct blob *channel_frame(struct session *session, const struct event *event,
+                                  struct bytes payload, bool is_binary)
+{
+    (void)session;
+    if (channel_says_nothing(event, payload)) {
         return NULL;
     }
     return ws_frame_try_create(is_binary ? WS_BINARY : WS_TEXT, payload);
 }
 
+static struct blob *channel_frame_deflated(struct session *session, const struct event *event,
+                                           struct bytes payload, bool is_binary)
+{
+    if (channel_says_nothing(event, payload)) {
+        return NULL;
+    }
+    return websocket_frame_shared(channel_of_session(session)->websocket.worker,
+                                  is_binary ? WS_BINARY : WS_TEXT, payload);
+}
+
 static uint32_t channel_send(struct session *session, struct blob *wire, uint32_t key)
 {
-    struct channel_socket *socket = container_of(session, struct channel_socket, session);
+    return websocket_send(&channel_of_session(session)->websocket, wire, key);
+}
 
-    return websocket_send(&socket->websocket, wire, key);
+// For a connection whose compressed frames are its own: made from the plain frame that others
+// share.
+static uint32_t channel_send_own(struct session *session, struct blob *wire, uint32_t key)
+{
+    struct websocket *websocket = &channel_of_session(session)->websocket;
+    enum ws_opcode opcode;
+    struct bytes payload = ws_frame_payload(blob_bytes(wire), &opcode);
+    struct blob *own = websocket_frame(websocket, opcode, payload);
+
+    blob_unref(wire);
+    return own == NULL ? 0 : websocket_send(websocket, own, key);
 }
 
 static void channel_close(struct session *session, enum close_reason reason)
 {
-    struct channel_socket *socket = container_of(session, struct channel_socket, session);
-
-    websocket_close(&socket->websocket, reason);
+    websocket_close(&channel_of_session(session)->websocket, reason);
 }
 
-static const struct session_sink channel_sink = {
-    .index = SINK_WEBSOCKET,
-    .frame = channel_frame,
-    .send = channel_send,
-    .close = channel_close,
+static const struct session_sink channel_sinks[] = {
+    {SINK_WEBSOCKET, channel_frame, channel_send, channel_close},
+    {SINK_WEBSOCKET_DEFLATED, channel_frame_deflated, channel_send, channel_close},
+    {SINK_WEBSOCKET, channel_frame, channel_send_own, channel_close},
 };
+
+static const struct session_sink *channel_sink(const struct websocket *websocket)
+{
+    if (!websocket->stream.deflate.is_on) {
+        return &channel_sinks[0];
+    }
+    return websocket_shares_frames(websocket) ? &channel_sinks[1] : &channel_sinks[2];
+}
 
 // --- the websocket's user ---
 
@@ -100,8 +135,8 @@ static void channel_begin(struct channel_target *channel, struct http_exchange *
         return;
     }
     socket->websocket.conn->outbox.policy = (uint8_t)channel->route->queue_policy;
-    session_open(&socket->session, channel->worker->session, request->protocol, &channel_sink,
-                 &request->options);
+    session_open(&socket->session, channel->worker->session, request->protocol,
+                 channel_sink(&socket->websocket), &request->options);
 }
 
 // --- the target ---

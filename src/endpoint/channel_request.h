@@ -5,6 +5,11 @@
 #include "tidegate/channel/name.h"
 #include "tidegate/endpoint/channel.h"
 
+// The transports' indexes: part of a wire form's number (session/session.h).
+enum { SINK_WEBSOCKET, SINK_SSE, SINK_WEBSOCKET_DEFLATED };
+
+_Static_assert(SINK_WEBSOCKET_DEFLATED < SESSION_SINKS, "every transport has its form numbers");
+
 struct channel_request {
     struct session_options options; // `options.channel` is in `name`
     const struct session_protocol *protocol;

@@ -9,7 +9,7 @@
 static void echo_on_message(struct websocket *websocket, enum ws_opcode opcode, struct bytes data)
 {
     struct conn *conn = websocket->conn;
-    struct blob *frame = ws_frame_try_create(opcode, data);
+    struct blob *frame = websocket_frame(websocket, opcode, data);
 
     if (frame == NULL) {
         websocket_close(websocket, CLOSE_SERVER_ERROR);

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 
-#define SINK_SSE 1
 #define HEAD_MAX 1024
 #define LINGER_MS 2000
 // A line per byte at worst ("data: " and a line end each), the id, and the envelope around base64.
@@ -93,11 +92,13 @@ static int sse_append_event(struct buf *out, const struct event *event, struct b
     return error;
 }
 
-static struct blob *sse_frame(const struct event *event, struct bytes payload, bool is_binary)
+static struct blob *sse_frame(struct session *session, const struct event *event,
+                              struct bytes payload, bool is_binary)
 {
     struct blob *blob = NULL;
     struct buf out;
 
+    (void)session;
     buf_init(&out, EVENT_MAX(payload.len));
     if (sse_append_event(&out, event, payload, is_binary) == 0 && out.len > 0) {
         blob = blob_try_copy(buf_bytes(&out));

@@ -194,6 +194,11 @@ static void websocket_on_drained(struct conn *conn)
 
 static void websocket_send_ping(struct websocket *websocket)
 {
+    if (!websocket->deflater_used) {
+        ws_deflater_destroy(websocket->deflater);
+        websocket->deflater = NULL;
+    }
+    websocket->deflater_used = false;
     conn_send(websocket->conn, blob_ref(websocket->worker->ping), OUTBOX_KEY_CONTROL, NULL);
     metric_add(METRIC_PINGS_SENT, 1);
     websocket->phase = WEBSOCKET_PINGED;
@@ -244,6 +249,7 @@ static void websocket_bury(struct grave *grave)
     struct websocket *websocket = container_of(grave, struct websocket, grave);
 
     ws_stream_finish(&websocket->stream);
+    ws_deflater_destroy(websocket->deflater);
     websocket->user->bury(websocket);
 }
 
@@ -279,6 +285,8 @@ static bool websocket_handshake(struct websocket_worker *worker, struct http_exc
         .allowed_origin_count = config->client.allowed_origins.count,
         .subprotocols = subprotocols->items,
         .subprotocol_count = subprotocols->count,
+        .may_compress = config->websocket.compression,
+        .may_take_over = config->websocket.compression_context_takeover,
     };
 
     if (exchange->server->is_draining) {
@@ -330,7 +338,7 @@ bool websocket_begin(struct websocket *websocket, struct websocket_worker *worke
         .grave.bury = websocket_bury,
     };
     ws_stream_init(&websocket->stream, &worker->pool,
-                   (uint32_t)config->websocket.message_size_limit);
+                   (uint32_t)config->websocket.message_size_limit, &handshake.deflate);
     conn_set_handler(conn, &websocket_handler, websocket);
     conn->in_max = 0;
     conn->outbox.max = (uint32_t)config->client.queue_max_size;
@@ -345,10 +353,35 @@ bool websocket_begin(struct websocket *websocket, struct websocket_worker *worke
     return true;
 }
 
+static void websocket_worker_drop_deflaters(struct websocket_worker *worker)
+{
+    for (size_t i = 0; i < ARRAY_LEN(worker->deflaters); i++) {
+        ws_deflater_destroy(worker->deflaters[i]);
+        worker->deflaters[i] = NULL;
+    }
+}
+
+void websocket_worker_configure(struct websocket_worker *worker)
+{
+    const struct config *config = worker->session->config;
+
+    worker->pool.limits = (struct ws_limits){
+        .fragments_max = (uint32_t)config->websocket.fragments_limit,
+        .ratio_max = (uint32_t)config->websocket.compression_ratio_limit,
+    };
+    if (worker->deflate_level != (int)config->websocket.compression_level) {
+        worker->deflate_level = (int)config->websocket.compression_level;
+        websocket_worker_drop_deflaters(worker);
+    }
+}
+
 void websocket_worker_init(struct websocket_worker *worker, struct session_worker *session)
 {
+    struct ws_limits none = {0};
+
     *worker = (struct websocket_worker){.session = session};
-    ws_pool_init(&worker->pool, &websocket_events);
+    ws_pool_init(&worker->pool, &websocket_events, &none);
+    websocket_worker_configure(worker);
     worker->ping = ws_frame_try_create(WS_PING, BYTES_EMPTY);
     assert_always(worker->ping != NULL);
 }
@@ -356,5 +389,6 @@ void websocket_worker_init(struct websocket_worker *worker, struct session_worke
 void websocket_worker_finish(struct websocket_worker *worker)
 {
     ws_pool_finish(&worker->pool);
+    websocket_worker_drop_deflaters(worker);
     blob_unref(worker->ping);
 }

@@ -18,7 +18,7 @@ static struct blob *event_build(struct session *session, const struct event *eve
     if (kind < 0) {
         return NULL;
     }
-    return session->sink->frame(event, buf_bytes(scratch), kind == 2);
+    return session->sink->frame(session, event, buf_bytes(scratch), kind == 2);
 }
 
 // One reference to the event's wire form, or NULL.

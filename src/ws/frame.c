@@ -32,6 +32,14 @@ struct blob *ws_frame_try_create(enum ws_opcode opcode, struct bytes payload)
     return blob;
 }
 
+struct bytes ws_frame_payload(struct bytes frame, enum ws_opcode *ret_opcode)
+{
+    size_t len_bytes = frame.at[1] < 126 ? 0 : frame.at[1] == 126 ? 2 : 8;
+
+    *ret_opcode = frame.at[0] & 0x0f;
+    return bytes_skip(frame, 2 + len_bytes);
+}
+
 struct blob *ws_frame_try_close(enum close_reason reason)
 {
     const struct close_row *row = close_row(reason);

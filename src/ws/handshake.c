@@ -159,6 +159,9 @@ enum ws_handshake_verdict ws_handshake_check(const struct http_request *request,
         return WS_HANDSHAKE_BAD_REQUEST;
     }
     ret_handshake->subprotocol = handshake_subprotocol(request, options);
+    if (options->may_compress) {
+        ret_handshake->deflate = ws_deflate_negotiate(request, options->may_take_over);
+    }
     ret_handshake->problem = NULL;
     return WS_HANDSHAKE_OK;
 }
@@ -166,13 +169,20 @@ enum ws_handshake_verdict ws_handshake_check(const struct http_request *request,
 int ws_handshake_print(const struct ws_handshake *handshake, struct buf *out)
 {
     const char *protocol = handshake->subprotocol;
+    int error = buf_printf(out,
+                           "HTTP/1.1 101 Switching Protocols\r\n"
+                           "Upgrade: websocket\r\n"
+                           "Connection: Upgrade\r\n"
+                           "Sec-WebSocket-Accept: %s\r\n",
+                           handshake->accept);
 
-    return buf_printf(out,
-                      "HTTP/1.1 101 Switching Protocols\r\n"
-                      "Upgrade: websocket\r\n"
-                      "Connection: Upgrade\r\n"
-                      "Sec-WebSocket-Accept: %s\r\n"
-                      "%s%s%s\r\n",
-                      handshake->accept, protocol != NULL ? "Sec-WebSocket-Protocol: " : "",
-                      protocol != NULL ? protocol : "", protocol != NULL ? "\r\n" : "");
+    if (error == 0 && protocol != NULL) {
+        error = buf_printf(out, "Sec-WebSocket-Protocol: %s\r\n", protocol);
+    }
+    if (error == 0 && handshake->deflate.is_on) {
+        error = buf_append(out, BYTES_OF("Sec-WebSocket-Extensions: "));
+        error = error < 0 ? error : ws_deflate_print(&handshake->deflate, out);
+        error = error < 0 ? error : buf_append(out, BYTES_OF("\r\n"));
+    }
+    return error < 0 ? error : buf_append(out, BYTES_OF("\r\n"));
 }

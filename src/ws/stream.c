@@ -15,6 +15,7 @@
 #include "tidegate/base/mem.h"
 #include "tidegate/codec/utf8.h"
 
+#include <errno.h>
 #include <wslay/wslay.h>
 
 #define POOL_IDLE_MAX 16
@@ -29,6 +30,11 @@ struct ws_lease {
     uint64_t frame_len;            // of the frame being read, header included
     struct buf message;            // fragments and pieces so far
     struct bytes whole;            // a message that came in one piece; inside wslay's buffer
+    struct ws_inflater *inflater;  // lent while a compressed message is read; or the stream's
+    uint64_t compressed_len;       // payload bytes of the compressed message so far
+    uint32_t fragments;            // frames of the data message so far
+    struct utf8_state utf8;        // of the inflated text so far
+    bool is_compressed;            // RSV1 on the message's first frame
     bool in_message;               // a data message began and has not ended
     uint8_t opcode;                // of the data message
     bool is_control;               // the frame being read is one
@@ -80,6 +86,55 @@ static void stream_fail(struct ws_lease *lease, enum close_reason reason)
     }
 }
 
+// A data message begins: what it is, and an inflater if it needs one.
+static void stream_begin_message(struct ws_lease *lease, uint8_t opcode, bool is_compressed)
+{
+    struct ws_stream *stream = lease->stream;
+    struct ws_pool *pool = stream->pool;
+    bool keeps = stream->deflate.client_takeover;
+    struct ws_inflater **home = keeps ? &stream->inflater : &pool->inflater;
+
+    lease->in_message = true;
+    lease->opcode = opcode;
+    lease->fragments = 0;
+    lease->is_compressed = is_compressed;
+    buf_init(&lease->message, stream->message_max);
+    if (!is_compressed) {
+        return;
+    }
+    lease->compressed_len = 0;
+    lease->utf8 = (struct utf8_state){0};
+    lease->inflater = *home != NULL ? *home : ws_inflater_try_create(WS_WINDOW_BITS_MAX);
+    *home = keeps ? lease->inflater : NULL;
+    if (lease->inflater == NULL) {
+        stream_fail(lease, CLOSE_INTERNAL_ERROR);
+        return;
+    }
+    ws_inflater_begin(lease->inflater, keeps);
+}
+
+// The inflater is of no more use to this message: back to the pool, unless it is the stream's own.
+static void stream_return_inflater(struct ws_lease *lease, struct ws_stream *stream)
+{
+    struct ws_inflater *inflater = lease->inflater;
+
+    lease->inflater = NULL;
+    if (inflater == NULL || inflater == stream->inflater) {
+        return;
+    }
+    if (stream->pool->inflater == NULL) {
+        stream->pool->inflater = inflater;
+    } else {
+        ws_inflater_destroy(inflater);
+    }
+}
+
+// Compressed bytes may be a little more than what they hold, and stored blocks may hold nothing.
+static uint64_t stream_compressed_max(const struct ws_stream *stream)
+{
+    return (uint64_t)stream->message_max + stream->message_max / 8 + 1024;
+}
+
 static void stream_on_frame_start(wslay_event_context_ptr wslay,
                                   const struct wslay_event_on_frame_recv_start_arg *arg,
                                   void *user_data)
@@ -91,17 +146,44 @@ static void stream_on_frame_start(wslay_event_context_ptr wslay,
     lease->frame_len = 2 + 4 + (len < 126 ? 0 : len <= UINT16_MAX ? 2 : 8) + len;
     lease->payload_len = len;
     lease->is_control = arg->opcode >= WS_CLOSE;
+    if (arg->rsv != 0 && (lease->is_control || lease->in_message)) {
+        stream_fail(lease, CLOSE_PROTOCOL_ERROR); // RSV1 is the first frame's alone (RFC 7692 §6.1)
+        return;
+    }
     if (lease->is_control) {
         return;
     }
     lease->is_final = arg->fin;
     if (!lease->in_message) {
-        lease->in_message = true;
-        lease->opcode = arg->opcode;
-        buf_init(&lease->message, lease->stream->message_max);
+        stream_begin_message(lease, arg->opcode, arg->rsv != 0);
     }
-    if (len > lease->message.max - lease->message.len) {
-        stream_fail(lease, CLOSE_MESSAGE_TOO_BIG);
+    lease->fragments++;
+    bool is_large = lease->is_compressed
+                        ? len > stream_compressed_max(lease->stream) - lease->compressed_len
+                        : len > lease->message.max - lease->message.len;
+    if (is_large || lease->fragments > lease->stream->pool->limits.fragments_max) {
+        stream_fail(lease, is_large ? CLOSE_MESSAGE_TOO_BIG : CLOSE_POLICY_VIOLATION);
+    }
+}
+
+// Inflates a piece, and checks what came out if it is text (wslay leaves that to us).
+static void stream_inflate(struct ws_lease *lease, struct bytes piece, bool is_last)
+{
+    size_t old = lease->message.len;
+    int error = ws_inflater_feed(lease->inflater, piece, is_last,
+                                 lease->stream->pool->limits.ratio_max, &lease->message);
+
+    lease->compressed_len += piece.len;
+    if (error < 0) {
+        stream_fail(lease, error == -EMSGSIZE  ? CLOSE_MESSAGE_TOO_BIG
+                           : error == -EBADMSG ? CLOSE_INVALID_PAYLOAD
+                                               : CLOSE_INTERNAL_ERROR);
+        return;
+    }
+    struct bytes fresh = bytes_skip(buf_bytes(&lease->message), old);
+    if (lease->opcode == WS_TEXT &&
+        (!utf8_feed(&lease->utf8, fresh) || (is_last && !utf8_is_complete(&lease->utf8)))) {
+        stream_fail(lease, CLOSE_INVALID_PAYLOAD);
     }
 }
 
@@ -114,6 +196,10 @@ static void stream_on_frame_chunk(wslay_event_context_ptr wslay,
 
     (void)wslay;
     if (lease->is_control || lease->stream->stopped) {
+        return;
+    }
+    if (lease->is_compressed) {
+        stream_inflate(lease, chunk, false);
         return;
     }
     if (lease->is_final && lease->message.len == 0 && chunk.len == lease->payload_len) {
@@ -136,6 +222,14 @@ static void stream_on_frame_end(wslay_event_context_ptr wslay, void *user_data)
 static void stream_deliver(struct ws_lease *lease)
 {
     struct ws_stream *stream = lease->stream;
+
+    if (lease->is_compressed) {
+        stream_inflate(lease, BYTES_EMPTY, true);
+        stream_return_inflater(lease, stream);
+        if (stream->stopped) {
+            return;
+        }
+    }
     struct buf message = lease->message;
     struct bytes data = lease->whole.at != NULL ? lease->whole : buf_bytes(&message);
 
@@ -204,10 +298,14 @@ static const struct wslay_event_callbacks stream_callbacks = {
 
 // --- lending ---
 
-static void lease_destroy(struct ws_lease *lease)
+// `stream`: whose it is, or NULL.
+static void lease_destroy(struct ws_lease *lease, struct ws_stream *stream)
 {
     wslay_event_context_free(lease->wslay);
     buf_finish(&lease->message);
+    if (stream != NULL) {
+        stream_return_inflater(lease, stream);
+    }
     mem_free(lease);
 }
 
@@ -229,6 +327,8 @@ static struct ws_lease *lease_take(struct ws_pool *pool, struct ws_stream *strea
         // The limit over all fragments is counted here; wslay's bounds one frame.
         wslay_event_config_set_max_recv_msg_length(lease->wslay, UINT32_MAX);
     }
+    wslay_event_config_set_allowed_rsv_bits(lease->wslay, stream->deflate.is_on ? WSLAY_RSV1_BIT
+                                                                                : WSLAY_RSV_NONE);
     lease->stream = stream;
     lease->fed = 0;
     lease->framed = 0;
@@ -238,7 +338,7 @@ static struct ws_lease *lease_take(struct ws_pool *pool, struct ws_stream *strea
 static void lease_give_back(struct ws_pool *pool, struct ws_lease *lease)
 {
     if (pool->idle_count >= POOL_IDLE_MAX) {
-        lease_destroy(lease);
+        lease_destroy(lease, NULL);
         return;
     }
     lease->stream = NULL;
@@ -247,9 +347,10 @@ static void lease_give_back(struct ws_pool *pool, struct ws_lease *lease)
     pool->idle_count++;
 }
 
-void ws_pool_init(struct ws_pool *pool, const struct ws_stream_events *events)
+void ws_pool_init(struct ws_pool *pool, const struct ws_stream_events *events,
+                  const struct ws_limits *limits)
 {
-    *pool = (struct ws_pool){.events = events};
+    *pool = (struct ws_pool){.events = events, .limits = *limits};
 }
 
 void ws_pool_finish(struct ws_pool *pool)
@@ -257,24 +358,29 @@ void ws_pool_finish(struct ws_pool *pool)
     while (pool->idle != NULL) {
         struct ws_lease *lease = pool->idle;
         pool->idle = lease->next;
-        lease_destroy(lease);
+        lease_destroy(lease, NULL);
     }
     pool->idle_count = 0;
+    ws_inflater_destroy(pool->inflater);
+    pool->inflater = NULL;
 }
 
 // --- the stream ---
 
-void ws_stream_init(struct ws_stream *stream, struct ws_pool *pool, uint32_t message_max)
+void ws_stream_init(struct ws_stream *stream, struct ws_pool *pool, uint32_t message_max,
+                    const struct ws_deflate *deflate)
 {
-    *stream = (struct ws_stream){.pool = pool, .message_max = message_max};
+    *stream = (struct ws_stream){.pool = pool, .message_max = message_max, .deflate = *deflate};
 }
 
 void ws_stream_finish(struct ws_stream *stream)
 {
     if (stream->lease != NULL) {
-        lease_destroy(stream->lease);
+        lease_destroy(stream->lease, stream);
         stream->lease = NULL;
     }
+    ws_inflater_destroy(stream->inflater);
+    stream->inflater = NULL;
 }
 
 void ws_stream_stop(struct ws_stream *stream)
@@ -325,7 +431,7 @@ void ws_on_bytes(struct ws_stream *stream, struct bytes data)
     if (stream->stopped) {
         // Its state is of no use to another stream.
         stream->lease = NULL;
-        lease_destroy(lease);
+        lease_destroy(lease, stream);
     } else if (lease->fed == lease->framed && !lease->in_message) {
         stream->lease = NULL;
         lease_give_back(stream->pool, lease);

@@ -77,6 +77,12 @@ struct config {
     } client;
     struct {
         int64_t message_size_limit; // bytes
+        int64_t fragments_limit;    // of one message
+        bool compression;           // permessage-deflate is accepted
+        bool compression_context_takeover;
+        int64_t compression_level;
+        int64_t compression_min_size;    // bytes
+        int64_t compression_ratio_limit; // inflated : compressed
     } websocket;
     struct {
         int64_t heartbeat_interval_ms;

@@ -28,6 +28,9 @@ struct websocket_worker {
     struct session_worker *session; // borrowed
     struct ws_pool pool;
     struct blob *ping; // counted; the same for everybody
+    // Owned, by window bits; made when first needed. They keep nothing between messages.
+    struct ws_deflater *deflaters[WS_WINDOW_BITS_MAX + 1];
+    int deflate_level; // of all of them
 };
 
 enum websocket_phase { WEBSOCKET_IDLE, WEBSOCKET_PINGED, WEBSOCKET_CLOSING };
@@ -38,10 +41,15 @@ struct websocket {
     const struct websocket_user *user;
     struct ws_stream stream;
     struct grave grave;
-    uint32_t out_at_ping; // low bits of conn->bytes_out when the deadline was set
-    uint8_t phase;        // enum websocket_phase
-    bool is_over;         // on_closed was called
+    struct ws_deflater *deflater; // owned; only while contexts are kept and it is in use
+    uint32_t out_at_ping;         // low bits of conn->bytes_out when the deadline was set
+    uint8_t phase;                // enum websocket_phase
+    bool is_over;                 // on_closed was called
+    bool deflater_used;           // since the last ping
 };
+
+// Takes over what a new snapshot says about compression and fragments.
+void websocket_worker_configure(struct websocket_worker *worker);
 
 void websocket_worker_init(struct websocket_worker *worker, struct session_worker *session);
 void websocket_worker_finish(struct websocket_worker *worker);
@@ -51,6 +59,26 @@ void websocket_worker_finish(struct websocket_worker *worker);
 bool websocket_begin(struct websocket *websocket, struct websocket_worker *worker,
                      const struct websocket_user *user, struct http_exchange *exchange,
                      const struct config_strings *subprotocols);
+
+// A message for this connection as a frame, compressed where that was agreed and is worth it; NULL
+// when there is no memory.
+struct blob *websocket_frame(struct websocket *websocket, enum ws_opcode opcode,
+                             struct bytes payload);
+
+// A message as the compressed frame that suits every connection for which
+// websocket_shares_frames().
+struct blob *websocket_frame_shared(struct websocket_worker *worker, enum ws_opcode opcode,
+                                    struct bytes payload);
+
+// Whether this connection takes the compressed frames that others take: no context is kept for it
+// and its window is the largest.
+static inline bool websocket_shares_frames(const struct websocket *websocket)
+{
+    const struct ws_deflate *deflate = &websocket->stream.deflate;
+
+    return deflate->is_on && !deflate->server_takeover &&
+           deflate->server_bits == WS_WINDOW_BITS_MAX;
+}
 
 // Sends a whole frame (one reference, taken over). `key`: see outbox.h. Returns messages the policy
 // dropped; a full queue without a policy closes the connection as SLOW.

@@ -19,9 +19,10 @@ struct command;
 struct session_sink {
     unsigned index; // of the transport, below SESSION_SINKS; part of a wire form's number
     // The event's `payload` (may be empty) as this transport frames it, in a new blob; NULL when
-    // there is nothing to send or no memory. Pure: the result is shared by all sessions of the
-    // form.
-    struct blob *(*frame)(const struct event *event, struct bytes payload, bool is_binary);
+    // there is nothing to send or no memory. The result depends on the arguments and the sink
+    // alone: it is shared by all sessions of the form. `session` lends its worker's tools.
+    struct blob *(*frame)(struct session *session, const struct event *event, struct bytes payload,
+                          bool is_binary);
     // Sends `wire` (one reference, taken over); `key` as in the outbox. Returns messages dropped.
     uint32_t (*send)(struct session *session, struct blob *wire, uint32_t key);
     // Ends the connection for `reason`.
@@ -48,7 +49,7 @@ struct session_protocol {
 #define SESSION_KEY_NONE 0
 #define SESSION_KEY_FIRST 2
 
-#define SESSION_SINKS 2
+#define SESSION_SINKS 3
 #define SESSION_PROTOCOLS (PUBLICATION_FORMS / SESSION_SINKS)
 
 // What all sessions of a worker share. Owner: the worker.

@@ -16,12 +16,16 @@ enum ws_opcode {
 };
 
 #define WS_FRAME_HEADER_MAX 10
+#define WS_RSV1 0x40 // the message is compressed (RFC 7692 §6)
 
 // Writes the header of a final frame to `to` (WS_FRAME_HEADER_MAX bytes); returns its length.
 size_t ws_frame_header(enum ws_opcode opcode, uint64_t payload_len, char *to);
 
 // A whole frame in a new blob; NULL when there is no memory.
 struct blob *ws_frame_try_create(enum ws_opcode opcode, struct bytes payload);
+
+// The payload of a whole frame this server made, and its opcode.
+struct bytes ws_frame_payload(struct bytes frame, enum ws_opcode *ret_opcode);
 
 // A close frame with the code and text of `reason`, or an empty one when its code is 0.
 struct blob *ws_frame_try_close(enum close_reason reason);

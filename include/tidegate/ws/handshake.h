@@ -5,6 +5,7 @@
 
 #include "tidegate/base/buf.h"
 #include "tidegate/http/request.h"
+#include "tidegate/ws/deflate.h"
 
 struct ws_handshake_options {
     // Globs; an Origin that matches none is refused. No Origin header: not a browser, accepted.
@@ -13,6 +14,8 @@ struct ws_handshake_options {
     // What the server speaks, in order of preference.
     char *const *subprotocols;
     size_t subprotocol_count;
+    bool may_compress;  // permessage-deflate is accepted
+    bool may_take_over; // with contexts kept between messages
 };
 
 enum ws_handshake_verdict {
@@ -24,9 +27,10 @@ enum ws_handshake_verdict {
 };
 
 struct ws_handshake {
-    const char *problem;     // why it was refused; a literal
-    const char *subprotocol; // agreed, or NULL; in the options
-    char accept[29];         // Sec-WebSocket-Accept and a zero byte
+    const char *problem;       // why it was refused; a literal
+    const char *subprotocol;   // agreed, or NULL; in the options
+    struct ws_deflate deflate; // what was agreed
+    char accept[29];           // Sec-WebSocket-Accept and a zero byte
 };
 
 // Prepares the digest and proves it with the RFC's example: 0, or -ENOTSUP where the system's

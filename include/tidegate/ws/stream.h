@@ -7,6 +7,7 @@
 
 #include "tidegate/base/buf.h"
 #include "tidegate/base/close.h"
+#include "tidegate/ws/deflate.h"
 #include "tidegate/ws/frame.h"
 
 struct ws_stream;
@@ -26,24 +27,36 @@ struct ws_stream_events {
     void (*on_error)(struct ws_stream *stream, enum close_reason reason);
 };
 
+// What all streams of a worker are held to.
+struct ws_limits {
+    uint32_t fragments_max; // of one message
+    uint32_t ratio_max;     // inflated bytes for a compressed one, past the first MiB
+};
+
 struct ws_pool {
     const struct ws_stream_events *events;
-    struct ws_lease *idle; // contexts nobody holds
+    struct ws_limits limits; // may be changed between turns
+    struct ws_lease *idle;   // contexts nobody holds
     unsigned idle_count;
+    struct ws_inflater *inflater; // owned; NULL: none yet, or lent
 };
 
 struct ws_stream {
-    struct ws_pool *pool;   // borrowed
-    struct ws_lease *lease; // NULL between messages
-    uint32_t message_max;   // bytes of one message
-    bool stopped;           // nothing more is delivered
+    struct ws_pool *pool;         // borrowed
+    struct ws_lease *lease;       // NULL between messages
+    struct ws_inflater *inflater; // owned; only where the client keeps its context
+    uint32_t message_max;         // bytes of one message, inflated
+    struct ws_deflate deflate;    // what was agreed in the handshake
+    bool stopped;                 // nothing more is delivered
 };
 
-void ws_pool_init(struct ws_pool *pool, const struct ws_stream_events *events);
+void ws_pool_init(struct ws_pool *pool, const struct ws_stream_events *events,
+                  const struct ws_limits *limits);
 // Every stream must be finished.
 void ws_pool_finish(struct ws_pool *pool);
 
-void ws_stream_init(struct ws_stream *stream, struct ws_pool *pool, uint32_t message_max);
+void ws_stream_init(struct ws_stream *stream, struct ws_pool *pool, uint32_t message_max,
+                    const struct ws_deflate *deflate);
 void ws_stream_finish(struct ws_stream *stream);
 
 // Takes all of `data`; calls the events.
