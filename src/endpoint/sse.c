@@ -4,6 +4,7 @@
 // Owner: the connection's worker.
 
 #include "channel_request.h"
+#include "websocket_limits.h"
 
 #include "tidegate/base/mem.h"
 #include "tidegate/base/metrics.h"
@@ -23,6 +24,7 @@ struct sse {
     struct session session;
     struct grave grave;
     int64_t heartbeat_ms;
+    uint32_t lifetime_ms; // since the connection opened; 0 = for ever
 };
 
 // --- framing ---
@@ -166,13 +168,29 @@ static void sse_on_drained(struct conn *conn)
     session_on_drained(&sse_of(conn)->session);
 }
 
+// The next heartbeat, or the end of its lifetime.
+static void sse_arm(struct sse *sse)
+{
+    int64_t left_ms = limits_time_left(sse->conn, sse->lifetime_ms);
+    int64_t next_ms = sse->heartbeat_ms > 0 ? sse->heartbeat_ms : left_ms;
+
+    if (next_ms != INT64_MAX) {
+        conn_set_deadline(sse->conn, next_ms < left_ms ? next_ms : left_ms > 0 ? left_ms : 1);
+    }
+}
+
 static void sse_on_deadline(struct conn *conn)
 {
+    if (limits_time_left(conn, sse_of(conn)->lifetime_ms) == 0) {
+        metric_add(METRIC_LIFETIME_REACHED, 1);
+        sse_close(&sse_of(conn)->session, CLOSE_FORCE_RECONNECT);
+        return;
+    }
     // A comment: keeps the path open, and finds a peer that is gone. Only when nothing waits.
     if (outbox_is_empty(&conn->outbox)) {
         conn_send_bytes(conn, BYTES_OF(":\n\n"));
     }
-    conn_set_deadline(conn, sse_of(conn)->heartbeat_ms);
+    sse_arm(sse_of(conn));
 }
 
 static void sse_on_shutdown(struct conn *conn, enum close_reason reason)
@@ -260,7 +278,8 @@ void sse_begin(struct channel_target *channel, struct http_exchange *exchange,
     conn->outbox.policy = (uint8_t)channel->route->queue_policy;
     conn_send_bytes(conn, buf_bytes(&head));
     buf_finish(&head);
-    conn_set_deadline(conn, sse->heartbeat_ms);
+    sse->lifetime_ms = limits_spread_lifetime(config->client.connection_lifetime_ms);
+    sse_arm(sse);
     metric_add(METRIC_HANDSHAKES_SSE, 1);
     metric_add(METRIC_CONNECTIONS_SSE, 1);
     session_open(&sse->session, worker, request->protocol, &sse_sink, &request->options);

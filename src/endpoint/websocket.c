@@ -13,6 +13,8 @@
 #include "tidegate/base/rand.h"
 #include "tidegate/ws/handshake.h"
 
+#include "websocket_limits.h"
+
 #include <errno.h>
 
 #define RESPONSE_MAX 1024
@@ -86,6 +88,15 @@ void websocket_close(struct websocket *websocket, enum close_reason reason)
     websocket->user->on_closed(websocket);
 }
 
+// Arms the connection's one timer for the next ping, pong or end of its lifetime.
+static void websocket_arm(struct websocket *websocket, int64_t next_ms)
+{
+    int64_t left_ms = limits_time_left(websocket->conn, websocket->lifetime_ms);
+
+    next_ms = next_ms == 0 && left_ms != INT64_MAX ? left_ms : next_ms;
+    conn_set_deadline(websocket->conn, next_ms < left_ms ? next_ms : left_ms > 0 ? left_ms : 1);
+}
+
 // --- receiving: the stream's events ---
 
 static struct websocket *websocket_of_stream(struct ws_stream *stream)
@@ -100,16 +111,27 @@ static void websocket_on_message(struct ws_stream *stream, enum ws_opcode opcode
     if (websocket->is_over) {
         return;
     }
+    enum close_reason reason = limits_count_message(websocket);
+    if (reason != CLOSE_NONE) {
+        websocket_close(websocket, reason);
+        return;
+    }
     websocket->conn->messages_in++;
     metric_add(METRIC_MESSAGES_IN, 1);
+    websocket->message_began_ms = 0;
     websocket->user->on_message(websocket, opcode, data);
 }
 
 static void websocket_on_ping(struct ws_stream *stream, struct bytes data)
 {
     struct websocket *websocket = websocket_of_stream(stream);
-    struct blob *pong = ws_frame_try_create(WS_PONG, data);
+    enum close_reason reason = limits_count_ping(websocket);
 
+    if (reason != CLOSE_NONE) {
+        websocket_close(websocket, reason);
+        return;
+    }
+    struct blob *pong = ws_frame_try_create(WS_PONG, data);
     if (pong != NULL && websocket->phase != WEBSOCKET_CLOSING) {
         conn_send(websocket->conn, pong, OUTBOX_KEY_PONG, NULL);
     } else {
@@ -124,8 +146,7 @@ static void websocket_on_pong(struct ws_stream *stream, struct bytes data)
     (void)data;
     if (websocket->phase == WEBSOCKET_PINGED) {
         websocket->phase = WEBSOCKET_IDLE;
-        conn_set_deadline(websocket->conn,
-                          websocket->worker->session->config->client.ping_interval_ms);
+        websocket_arm(websocket, websocket->worker->session->config->client.ping_interval_ms);
     }
 }
 
@@ -155,6 +176,8 @@ static void websocket_on_error(struct ws_stream *stream, enum close_reason reaso
 
     if (reason == CLOSE_MESSAGE_TOO_BIG) {
         metric_add(METRIC_MESSAGE_SIZE_REFUSED, 1);
+    } else if (reason == CLOSE_POLICY_VIOLATION) {
+        metric_add(METRIC_FRAGMENTS_REFUSED, 1);
     }
     if (websocket->phase != WEBSOCKET_CLOSING) {
         websocket_end(websocket);
@@ -177,10 +200,19 @@ static const struct ws_stream_events websocket_events = {
 
 static void websocket_on_bytes(struct conn *conn)
 {
+    struct websocket *websocket = websocket_of(conn);
     struct bytes in = conn->in;
+    enum close_reason reason =
+        websocket->is_over ? CLOSE_NONE : limits_count_bytes(websocket, in.len);
 
     conn_consume(conn, in.len);
-    ws_on_bytes(&websocket_of(conn)->stream, in);
+    if (reason == CLOSE_NONE) {
+        ws_on_bytes(&websocket->stream, in);
+        reason = limits_check_message_time(websocket);
+    }
+    if (reason != CLOSE_NONE) {
+        websocket_close(websocket, reason);
+    }
 }
 
 static void websocket_on_drained(struct conn *conn)
@@ -219,6 +251,11 @@ static void websocket_on_deadline(struct conn *conn)
         conn_close(conn, conn->reason);
         return;
     }
+    if (limits_time_left(conn, websocket->lifetime_ms) == 0) {
+        metric_add(METRIC_LIFETIME_REACHED, 1);
+        websocket_close(websocket, CLOSE_FORCE_RECONNECT);
+        return;
+    }
     if (websocket->phase == WEBSOCKET_IDLE) {
         websocket_send_ping(websocket);
     } else if (!websocket_made_progress(websocket)) {
@@ -226,7 +263,7 @@ static void websocket_on_deadline(struct conn *conn)
         return;
     }
     websocket->out_at_ping = (uint32_t)conn->bytes_out;
-    conn_set_deadline(conn, websocket->worker->session->config->client.pong_timeout_ms);
+    websocket_arm(websocket, websocket->worker->session->config->client.pong_timeout_ms);
 }
 
 static void websocket_on_shutdown(struct conn *conn, enum close_reason reason)
@@ -347,7 +384,8 @@ bool websocket_begin(struct websocket *websocket, struct websocket_worker *worke
     assert_always(error == 0);
     conn_send_bytes(conn, buf_bytes(&response));
     buf_finish(&response);
-    conn_set_deadline(conn, websocket_first_ping(config));
+    websocket->lifetime_ms = limits_spread_lifetime(config->client.connection_lifetime_ms);
+    websocket_arm(websocket, websocket_first_ping(config));
     metric_add(METRIC_HANDSHAKES_WEBSOCKET, 1);
     metric_add(METRIC_CONNECTIONS_WEBSOCKET, 1);
     return true;

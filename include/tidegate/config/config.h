@@ -72,12 +72,17 @@ struct config {
         int64_t queue_max_size;          // bytes
         int64_t connection_limit;        // open at once, 0 = none
         int64_t connections_per_address; // 0 = none
+        int64_t messages_per_second;     // of one connection, 0 = any
+        int64_t bytes_per_second;        // from one connection, 0 = any
+        int64_t pings_per_second;        // of one connection, 0 = any
+        int64_t connection_lifetime_ms;  // about so long, 0 = for ever
         int64_t channel_limit;           // subscriptions of one connection
         int64_t recovery_max_publication_limit;
     } client;
     struct {
         int64_t message_size_limit; // bytes
         int64_t fragments_limit;    // of one message
+        int64_t message_timeout_ms; // from its first byte to its last, 0 = any
         bool compression;           // permessage-deflate is accepted
         bool compression_context_takeover;
         int64_t compression_level;
