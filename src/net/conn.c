@@ -317,12 +317,13 @@ void conn_on_event(struct watch *watch, uint32_t events)
         }
     }
     if ((events & (EPOLLERR | EPOLLHUP)) == EPOLLERR ||
-        ((events & EPOLLHUP) != 0 && conn->paused)) {
+        ((events & EPOLLHUP) != 0 && (conn->paused || conn->eof))) {
         conn_close(conn, CLOSE_PEER_RESET);
         return;
     }
     if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) {
-        conn->readable = true;
+        // Room to write tells the peer's end again with it: that was read already.
+        conn->readable = !conn->eof;
         conn->eof_seen |= (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
         conn_on_readable(conn);
     }
