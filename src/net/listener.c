@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define ACCEPT_BATCH 128
+#define STOP_BATCHES 64 // more than a queue of the kernel's usual limit holds
 #define PAUSE_MS 100
 
 static struct log_gate listener_gate;
@@ -174,9 +175,14 @@ void listener_stop(struct listener *listener)
     if (listener->watch.fd < 0) {
         return;
     }
-    // Who is in the queue already was told "connected" by the kernel: they are served.
-    if (!listener->paused) {
+    // Who is in the queue already was told "connected" by the kernel: they are served, but not
+    // without end who comes meanwhile.
+    for (int i = 0; i < STOP_BATCHES && !listener->paused; i++) {
+        list_remove(&listener->ready);
         listener_accept(listener);
+        if (!list_is_linked(&listener->ready)) {
+            break;
+        }
     }
     loop_remove(listener->net->options.loop, &listener->watch);
     close(listener->watch.fd);
