@@ -57,6 +57,8 @@ static struct http_target target_of(void (*on_request)(struct http_target *,
                                                        struct http_exchange *))
 {
     return (struct http_target){.methods = 1u << HTTP_GET | 1u << HTTP_HEAD,
+                                .sees_refusals = true, // who looks after it must see it when full
+
                                 .on_request = on_request};
 }
 

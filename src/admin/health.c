@@ -60,6 +60,9 @@ int health_ready(const struct admin_options *options, int64_t now_ms, struct buf
     if (readiness == ADMIN_DRAINING) {
         return print(out, 503, "draining", -1);
     }
+    if (readiness == ADMIN_FULL) {
+        return print(out, 503, "memory", -1);
+    }
     if (readiness != ADMIN_READY || !all_have_begun(options)) {
         return print(out, 503, "starting", -1);
     }

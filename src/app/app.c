@@ -7,6 +7,7 @@
 #include "tidegate/base/clock.h"
 #include "tidegate/base/log.h"
 #include "tidegate/base/mem.h"
+#include "tidegate/base/process.h"
 #include "tidegate/loop/signals.h"
 #include "tidegate/net/census.h"
 #include "tidegate/ws/handshake.h"
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #define POLL_MS 20
+#define TICK_MS 1000
 #define IDEMPOTENCY_TTL_MS 300000
 
 struct app {
@@ -40,8 +42,35 @@ static void app_configure_log(const struct config *config)
 
 static void app_configure_limits(struct app *app)
 {
-    census_configure(app->shared.census, (uint32_t)app->config->client.connection_limit,
-                     (uint32_t)app->config->client.connections_per_address);
+    const struct config *config = app->config;
+    struct census_limits limits = {
+        .total_max = (uint32_t)config->client.connection_limit,
+        .address_max = (uint32_t)config->client.connections_per_address,
+        .total_rate = (uint32_t)config->client.connection_rate_limit,
+        .address_rate = (uint32_t)config->client.connection_rate_per_address,
+    };
+
+    census_configure(app->shared.census, &limits);
+}
+
+// Newcomers are refused, and /readyz says so, while the process holds more than the watermark; it
+// must fall a twentieth below before they are let in again.
+static void app_check_memory(struct app *app)
+{
+    int64_t max = app->config->client.memory_watermark;
+    int64_t rss = max > 0 ? process_rss_bytes() : 0;
+    int readiness = atomic_load(&app->shared.readiness);
+    bool is_full = readiness == ADMIN_FULL ? rss > max - max / 20 : rss > max;
+
+    if (readiness == ADMIN_DRAINING || is_full == (readiness == ADMIN_FULL)) {
+        return;
+    }
+    census_set_full(app->shared.census, is_full);
+    atomic_store(&app->shared.readiness, is_full ? ADMIN_FULL : ADMIN_READY);
+    log_at(LOG_WARN,
+           is_full ? "memory watermark passed: newcomers are refused"
+                   : "memory is back below its watermark",
+           log_num("resident_bytes", rss), log_num("watermark", max));
 }
 
 // Every connection is a descriptor: takes all the process may have.
@@ -204,7 +233,8 @@ static void app_serve(struct app *app)
     log_at(LOG_INFO, "started", log_text("version", TIDEGATE_VERSION),
            log_num("workers", app->worker_count), log_num("pid", getpid()));
     for (;;) {
-        int signal_number = signals_wait(-1);
+        int signal_number = signals_wait(TICK_MS);
+        app_check_memory(app);
         if (signal_number == SIGHUP) {
             app_reload(app);
         } else if (signal_number == SIGTERM || signal_number == SIGINT) {

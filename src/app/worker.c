@@ -12,9 +12,9 @@
 #include "tidegate/base/mem.h"
 #include "tidegate/base/rand.h"
 #include "tidegate/channel/hub.h"
+#include "tidegate/net/census.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #define WAIT_MAX_MS 1000 // the heartbeat of an idle worker
 #define MESSAGES_MAX 256 // of the mailbox in one turn
@@ -143,6 +143,7 @@ static void worker_on_tick(struct timer *timer)
     size_t bytes;
 
     routes_bury(&worker->retired, worker->loop.now_ms);
+    census_sweep(worker->shared->census, worker->id, worker->shared->worker_count);
     hub_sweep(worker->shared->hub, worker->id, worker->shared->worker_count);
     mailbox_depth(&worker->mailbox, &depth, &bytes);
     metric_set(METRIC_MAILBOX_DEPTH, (int64_t)depth);
@@ -173,12 +174,20 @@ static void worker_count_lags(struct worker *worker)
     worker->lag_count = 0;
 }
 
+// Nothing is written before step 4, so what one turn hands out must fit the queue of a client that
+// reads well: half of it, and the rest next turn.
+static struct mailbox_budget worker_budget(const struct worker *worker)
+{
+    return (struct mailbox_budget){MESSAGES_MAX,
+                                   (size_t)worker->session.config->client.queue_max_size / 2};
+}
+
 static void worker_turn(struct worker *worker)
 {
     bool left = loop_poll(&worker->loop, worker_wait_ms(worker)); // 1 sockets: read, parse, queue
     net_run_ready(&worker->net);
     // 2 other threads: publications, replies, control
-    left |= mailbox_drain(&worker->mailbox, worker_on_message, worker, MESSAGES_MAX);
+    left |= mailbox_drain(&worker->mailbox, worker_on_message, worker, worker_budget(worker));
     // 3 deadlines and pings
     left |= timers_run(&worker->timers, worker->loop.now_ms, TIMERS_MAX);
     net_flush(&worker->net); // 4 every connection with output: one write
@@ -228,20 +237,6 @@ static void *worker_main(void *argument)
 
 // --- made and freed by the main thread ---
 
-static struct blob *worker_refusal(const char *status)
-{
-    char text[256];
-    const char *body = "{\"error\":{\"status\":503,\"message\":\"too many connections\"}}\n";
-    int len = snprintf(text, sizeof(text),
-                       "HTTP/1.1 %s\r\nServer: tidegate\r\nContent-Type: application/json\r\n"
-                       "Retry-After: 1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
-                       status, strlen(body), body);
-    struct blob *blob = blob_try_copy(bytes_make(text, (size_t)len));
-
-    assert_always(blob != NULL);
-    return blob;
-}
-
 int worker_init(struct worker *worker, unsigned id, struct worker_shared *shared,
                 struct config *config)
 {
@@ -264,8 +259,6 @@ int worker_init(struct worker *worker, unsigned id, struct worker_shared *shared
         .on_accepted = worker_on_accepted,
         .on_ended = worker_on_ended,
         .context = worker,
-        .refusal_total = worker_refusal("503 Service Unavailable"),
-        .refusal_address = worker_refusal("503 Service Unavailable"),
     };
     net_init(&worker->net, &options);
     slots_init(&worker->slots, (uint16_t)id);

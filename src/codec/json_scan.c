@@ -227,7 +227,7 @@ static bool scan_after(struct json_scan *scan, struct nesting *nesting)
 
 bool json_scan_value(struct json_scan *scan, int depth_max)
 {
-    struct nesting nesting;
+    struct nesting nesting = {0};
     nesting.depth = 0;
     nesting.depth_max = depth_max < JSON_SCAN_DEPTH_MAX ? depth_max : JSON_SCAN_DEPTH_MAX;
     do {

@@ -153,6 +153,7 @@ static const struct {
     {"client_publish", 1u << ROUTE_CHANNEL},
     {"exclude_sender", 1u << ROUTE_CHANNEL},
     {"queue_policy", 1u << ROUTE_CHANNEL},
+    {"visible_refusals", 1u << ROUTE_CHANNEL | 1u << ROUTE_ECHO},
     {"root", 1u << ROUTE_FILES},
     {"index", 1u << ROUTE_FILES},
     {"subprotocols", 1u << ROUTE_ECHO | 1u << ROUTE_CHANNEL},

@@ -97,6 +97,9 @@ static const struct row route_rows[] = {
     CHOICE("queue_policy", queue_policy, "disconnect", queue_policies, RELOAD,
            "Kind `channel`: what becomes of a client too slow for `client.queue_max_size`: it is "
            "disconnected, loses the oldest messages, or gets only the newest one of each channel."),
+    ROW("visible_refusals", BOOL, visible_refusals, "false", 0, 0, RELOAD,
+        "Kinds `echo` and `channel`: a WebSocket that would be refused is accepted and closed with "
+        "1013 and the reason, which a page can see."),
     ROW("root", STRING, root, "", 0, 4095, RELOAD, "Kind `files`: the folder."),
     ROW("index", STRING, index, "index.html", 0, 255, RELOAD,
         "Kind `files`: the file served for a folder."),
@@ -158,6 +161,14 @@ static const struct row rows[] = {
         "Connections open at once; 0 sets no limit."),
     ROW("client.connections_per_address", INTEGER, client.connections_per_address, "0", 0,
         100000000, RELOAD, "Connections open at once from one address; 0 sets no limit."),
+    ROW("client.connection_rate_limit", INTEGER, client.connection_rate_limit, "0", 0, 10000000,
+        RELOAD, "New connections in a second; more are told 503. 0 is any number."),
+    ROW("client.connection_rate_per_address", INTEGER, client.connection_rate_per_address, "0", 0,
+        10000000, RELOAD,
+        "New connections in a second from one address (IPv6: a /64); more are told 429. 0 is any "
+        "number."),
+    ROW("client.memory_watermark", SIZE, client.memory_watermark, "0", 0, 1024 * GIB, RELOAD,
+        "Resident memory above which new connections are told 503 and /readyz fails; 0 is none."),
     ROW("client.messages_per_second", INTEGER, client.messages_per_second, "0", 0, 10000000, RELOAD,
         "Messages a connection may send in a second; more close with 3013. 0 is any number."),
     ROW("client.bytes_per_second", SIZE, client.bytes_per_second, "0", 0, GIB, RELOAD,

@@ -6,6 +6,7 @@
 #include "tidegate/base/mem.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/session/event.h"
+#include "tidegate/ws/handshake.h"
 
 #include "channel_request.h"
 
@@ -70,15 +71,25 @@ static uint32_t channel_send_own(struct session *session, struct blob *wire, uin
     return own == NULL ? 0 : websocket_send(websocket, own, key);
 }
 
+static bool channel_is_behind(struct session *session)
+{
+    struct conn *conn = channel_of_session(session)->websocket.conn;
+    bool is_behind = conn->outbox.bytes > conn->outbox.max / 2;
+
+    conn->want_drained |= is_behind;
+    return is_behind;
+}
+
 static void channel_close(struct session *session, enum close_reason reason)
 {
     websocket_close(&channel_of_session(session)->websocket, reason);
 }
 
 static const struct session_sink channel_sinks[] = {
-    {SINK_WEBSOCKET, channel_frame, channel_send, channel_close},
-    {SINK_WEBSOCKET_DEFLATED, channel_frame_deflated, channel_send, channel_close},
-    {SINK_WEBSOCKET, channel_frame, channel_send_own, channel_close},
+    {SINK_WEBSOCKET, channel_frame, channel_send, channel_is_behind, channel_close},
+    {SINK_WEBSOCKET_DEFLATED, channel_frame_deflated, channel_send, channel_is_behind,
+     channel_close},
+    {SINK_WEBSOCKET, channel_frame, channel_send_own, channel_is_behind, channel_close},
 };
 
 static const struct session_sink *channel_sink(const struct websocket *websocket)
@@ -130,7 +141,7 @@ static void channel_begin(struct channel_target *channel, struct http_exchange *
     struct channel_socket *socket = mem_alloc(sizeof(*socket));
 
     if (!websocket_begin(&socket->websocket, channel->worker, &channel_user, exchange,
-                         &channel->route->subprotocols)) {
+                         channel->route)) {
         mem_free(socket);
         return;
     }
@@ -162,7 +173,8 @@ static void channel_on_request(struct http_target *target, struct http_exchange 
     int status = channel_request_read(channel, exchange, &request, &problem);
     if (status != 0) {
         metric_add(METRIC_HANDSHAKE_REFUSED_CHANNEL, 1);
-        http_refuse(exchange, status, problem, BYTES_EMPTY);
+        struct websocket_refusal refusal = {status, problem, ""};
+        websocket_refuse(channel->worker, exchange, channel->route, &refusal);
     } else if (channel_wants_sse(&exchange->request)) {
         sse_begin(channel, exchange, &request);
     } else {
@@ -174,6 +186,10 @@ static int channel_on_head(struct http_target *target, struct http_exchange *exc
 {
     struct channel_target *channel = container_of(target, struct channel_target, target);
 
+    // Only a WebSocket's refusal can be made visible to a page.
+    if (!ws_handshake_is_asked(&exchange->request) && http_refuse_limited(exchange)) {
+        return 0;
+    }
     return exchange->request.method == HTTP_POST ? channel_post_check(channel, exchange) : 0;
 }
 
@@ -181,7 +197,8 @@ void channel_init(struct channel_target *channel, struct websocket_worker *worke
                   const struct config_route *route)
 {
     *channel = (struct channel_target){
-        .target = {.methods = 1u << HTTP_GET | 1u << HTTP_POST,
+        .target = {.sees_refusals = true,
+                   .methods = 1u << HTTP_GET | 1u << HTTP_POST,
                    .on_head = channel_on_head,
                    .on_request = channel_on_request},
         .worker = worker,

@@ -70,10 +70,12 @@ static int since_parse(struct bytes text, struct position *ret_since)
     ptrdiff_t colon = bytes_find(text, ':');
     struct position since = {0};
 
-    if (colon < 0 || (colon > 0 && colon != EPOCH_LEN)) {
+    if (colon < 0) {
         return -EINVAL;
     }
-    memcpy(since.epoch, text.at, (size_t)colon);
+    // An epoch of another length is another server's: as good as any that has gone.
+    bool is_ours = colon == 0 || colon == EPOCH_LEN;
+    memcpy(since.epoch, is_ours ? text.at : "?", is_ours ? (size_t)colon : 1);
     int error = bytes_to_u64(bytes_skip(text, (size_t)colon + 1), UINT64_MAX, &since.offset);
     if (error < 0) {
         return error;

@@ -52,8 +52,7 @@ static void echo_on_request(struct http_target *target, struct http_exchange *ex
     struct echo_target *echo = container_of(target, struct echo_target, target);
     struct websocket *websocket = mem_alloc(sizeof(*websocket));
 
-    if (!websocket_begin(websocket, echo->worker, &echo_user, exchange,
-                         &echo->route->subprotocols)) {
+    if (!websocket_begin(websocket, echo->worker, &echo_user, exchange, echo->route)) {
         mem_free(websocket);
     }
 }
@@ -62,7 +61,7 @@ void echo_init(struct echo_target *echo, struct websocket_worker *worker,
                const struct config_route *route)
 {
     *echo = (struct echo_target){
-        .target = {.methods = 1u << HTTP_GET, .on_request = echo_on_request},
+        .target = {.sees_refusals = true, .methods = 1u << HTTP_GET, .on_request = echo_on_request},
         .worker = worker,
         .route = route,
     };

@@ -143,10 +143,20 @@ static uint32_t sse_send(struct session *session, struct blob *wire, uint32_t ke
     return dropped;
 }
 
+static bool sse_is_behind(struct session *session)
+{
+    struct conn *conn = container_of(session, struct sse, session)->conn;
+    bool is_behind = conn->outbox.bytes > conn->outbox.max / 2;
+
+    conn->want_drained |= is_behind;
+    return is_behind;
+}
+
 static const struct session_sink sse_sink = {
     .index = SINK_SSE,
     .frame = sse_frame,
     .send = sse_send,
+    .is_behind = sse_is_behind,
     .close = sse_close,
 };
 

@@ -11,13 +11,12 @@
 #include "tidegate/base/assert.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/rand.h"
-#include "tidegate/ws/handshake.h"
 
+#include "websocket_begin.h"
 #include "websocket_limits.h"
 
 #include <errno.h>
 
-#define RESPONSE_MAX 1024
 #define LINGER_MS 2000 // the peer's time to read the last frame and close
 
 static struct websocket *websocket_of(struct conn *conn)
@@ -70,6 +69,11 @@ static void websocket_send_close(struct websocket *websocket, struct blob *frame
 
 void websocket_close(struct websocket *websocket, enum close_reason reason)
 {
+    websocket_close_saying(websocket, reason, close_row(reason)->text);
+}
+
+void websocket_close_saying(struct websocket *websocket, enum close_reason reason, const char *text)
+{
     struct conn *conn = websocket->conn;
 
     if (websocket->phase == WEBSOCKET_CLOSING || conn_is_closed(conn)) {
@@ -81,7 +85,7 @@ void websocket_close(struct websocket *websocket, enum close_reason reason)
         // It did not read what is queued; it may still read why it is closed.
         outbox_drop_unsent(&conn->outbox);
     }
-    websocket_send_close(websocket, ws_frame_try_close(reason));
+    websocket_send_close(websocket, ws_frame_try_close(close_row(reason)->code, bytes_str(text)));
     conn_set_deadline(conn, websocket->worker->session->config->client.close_timeout_ms);
     // The stream goes on for the peer's close frame; its messages are ignored from here on.
     websocket->is_over = true;
@@ -125,17 +129,19 @@ static void websocket_on_message(struct ws_stream *stream, enum ws_opcode opcode
 static void websocket_on_ping(struct ws_stream *stream, struct bytes data)
 {
     struct websocket *websocket = websocket_of_stream(stream);
-    enum close_reason reason = limits_count_ping(websocket);
+    enum close_reason reason;
 
+    if (websocket->phase == WEBSOCKET_CLOSING) {
+        return;
+    }
+    reason = limits_count_ping(websocket);
     if (reason != CLOSE_NONE) {
         websocket_close(websocket, reason);
         return;
     }
     struct blob *pong = ws_frame_try_create(WS_PONG, data);
-    if (pong != NULL && websocket->phase != WEBSOCKET_CLOSING) {
+    if (pong != NULL) {
         conn_send(websocket->conn, pong, OUTBOX_KEY_PONG, NULL);
-    } else {
-        blob_unref(pong);
     }
 }
 
@@ -154,8 +160,6 @@ static void websocket_on_close(struct ws_stream *stream, uint16_t code, struct b
 {
     struct websocket *websocket = websocket_of_stream(stream);
     struct conn *conn = websocket->conn;
-    char payload[2] = {(char)(code >> 8), (char)(code & 0xff)};
-
     (void)reason;
     if (websocket->phase == WEBSOCKET_CLOSING) {
         conn_finish(conn, conn->reason, LINGER_MS);
@@ -163,9 +167,7 @@ static void websocket_on_close(struct ws_stream *stream, uint16_t code, struct b
     }
     websocket_end(websocket);
     // The code is echoed (RFC 6455 §5.5.1); 1005 stands for none and is never sent.
-    bool has_code = code != 1005;
-    websocket_send_close(websocket,
-                         ws_frame_try_create(WS_CLOSE, bytes_make(payload, has_code ? 2 : 0)));
+    websocket_send_close(websocket, ws_frame_try_close(code == 1005 ? 0 : code, BYTES_EMPTY));
     websocket->phase = WEBSOCKET_CLOSING;
     conn_finish(conn, CLOSE_PEER_CLOSED, LINGER_MS);
 }
@@ -181,7 +183,8 @@ static void websocket_on_error(struct ws_stream *stream, enum close_reason reaso
     }
     if (websocket->phase != WEBSOCKET_CLOSING) {
         websocket_end(websocket);
-        websocket_send_close(websocket, ws_frame_try_close(reason));
+        websocket_send_close(websocket, ws_frame_try_close(close_row(reason)->code,
+                                                           bytes_str(close_row(reason)->text)));
         websocket->phase = WEBSOCKET_CLOSING;
     }
     // A peer that breaks the protocol is not waited for (§7.1.7).
@@ -300,53 +303,6 @@ static const struct conn_handler websocket_handler = {
 
 // --- beginning ---
 
-static const struct websocket_refusal {
-    int status;
-    enum metric_id metric;
-    const char *headers;
-} websocket_refusals[] = {
-    [WS_HANDSHAKE_BAD_REQUEST] = {400, METRIC_HANDSHAKE_REFUSED_REQUEST, ""},
-    [WS_HANDSHAKE_BAD_METHOD] = {405, METRIC_HANDSHAKE_REFUSED_REQUEST, ""},
-    [WS_HANDSHAKE_BAD_VERSION] = {426, METRIC_HANDSHAKE_REFUSED_VERSION,
-                                  "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"},
-    [WS_HANDSHAKE_BAD_ORIGIN] = {403, METRIC_HANDSHAKE_REFUSED_ORIGIN, ""},
-};
-
-static bool websocket_handshake(struct websocket_worker *worker, struct http_exchange *exchange,
-                                const struct config_strings *subprotocols,
-                                struct ws_handshake *ret_handshake)
-{
-    const struct config *config = worker->session->config;
-    struct ws_handshake_options options = {
-        .allowed_origins = config->client.allowed_origins.items,
-        .allowed_origin_count = config->client.allowed_origins.count,
-        .subprotocols = subprotocols->items,
-        .subprotocol_count = subprotocols->count,
-        .may_compress = config->websocket.compression,
-        .may_take_over = config->websocket.compression_context_takeover,
-    };
-
-    if (exchange->server->is_draining) {
-        metric_add(METRIC_HANDSHAKE_REFUSED_SHUTDOWN, 1);
-        http_refuse(exchange, 503, "this gateway is stopping", BYTES_OF("Retry-After: 1\r\n"));
-        return false;
-    }
-    if (!ws_handshake_is_asked(&exchange->request)) {
-        http_refuse(exchange, 426, "this is a WebSocket endpoint",
-                    BYTES_OF("Upgrade: websocket\r\n"));
-        return false;
-    }
-    enum ws_handshake_verdict verdict =
-        ws_handshake_check(&exchange->request, &options, ret_handshake);
-    if (verdict == WS_HANDSHAKE_OK) {
-        return true;
-    }
-    const struct websocket_refusal *refusal = &websocket_refusals[verdict];
-    metric_add(refusal->metric, 1);
-    http_refuse(exchange, refusal->status, ret_handshake->problem, bytes_str(refusal->headers));
-    return false;
-}
-
 // Pings of connections that were opened together are spread over the interval.
 static int64_t websocket_first_ping(const struct config *config)
 {
@@ -356,39 +312,27 @@ static int64_t websocket_first_ping(const struct config *config)
                                                 : half + (int64_t)rand_below((uint64_t)half + 1);
 }
 
-bool websocket_begin(struct websocket *websocket, struct websocket_worker *worker,
-                     const struct websocket_user *user, struct http_exchange *exchange,
-                     const struct config_strings *subprotocols)
+void websocket_install(struct websocket *websocket, struct websocket_worker *worker,
+                       const struct websocket_user *user, struct conn *conn,
+                       const struct ws_deflate *deflate)
 {
     const struct config *config = worker->session->config;
-    struct ws_handshake handshake;
-    struct buf response;
 
-    if (!websocket_handshake(worker, exchange, subprotocols, &handshake)) {
-        return false;
-    }
-    struct conn *conn = http_take_over(exchange);
     *websocket = (struct websocket){
         .conn = conn,
         .worker = worker,
         .user = user,
         .grave.bury = websocket_bury,
+        .lifetime_ms = limits_spread_lifetime(config->client.connection_lifetime_ms),
     };
     ws_stream_init(&websocket->stream, &worker->pool,
-                   (uint32_t)config->websocket.message_size_limit, &handshake.deflate);
+                   (uint32_t)config->websocket.message_size_limit, deflate);
     conn_set_handler(conn, &websocket_handler, websocket);
     conn->in_max = 0;
     conn->outbox.max = (uint32_t)config->client.queue_max_size;
-    buf_init(&response, RESPONSE_MAX);
-    int error = ws_handshake_print(&handshake, &response);
-    assert_always(error == 0);
-    conn_send_bytes(conn, buf_bytes(&response));
-    buf_finish(&response);
-    websocket->lifetime_ms = limits_spread_lifetime(config->client.connection_lifetime_ms);
     websocket_arm(websocket, websocket_first_ping(config));
     metric_add(METRIC_HANDSHAKES_WEBSOCKET, 1);
     metric_add(METRIC_CONNECTIONS_WEBSOCKET, 1);
-    return true;
 }
 
 static void websocket_worker_drop_deflaters(struct websocket_worker *worker)

@@ -8,9 +8,14 @@
 
 #include "parser.h"
 #include "tidegate/base/mem.h"
+#include "tidegate/base/rand.h"
+#include "tidegate/net/census.h"
 #include "tidegate/net/listener.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#define RETRY_SPREAD_S 10
 
 int exchange_begin(struct http_link *link, struct bytes head, uint32_t count,
                    struct http_fault *ret_fault)
@@ -71,14 +76,16 @@ void exchange_abandon(struct exchange *exchange)
 static void refuse_method(struct http_exchange *public, unsigned methods)
 {
     static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
-    char line[96] = "Allow: ";
+    char line[96];
+    int len = snprintf(line, sizeof(line), "Allow:");
+
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if ((methods & (1u << i)) != 0) {
-            strcat(line, line[7] != '\0' ? ", " : "");
-            strcat(line, names[i]);
+            const char *comma = line[len - 1] != ':' ? "," : "";
+            len += snprintf(line + len, sizeof(line) - (size_t)len, "%s %s", comma, names[i]);
         }
     }
-    strcat(line, "\r\n");
+    snprintf(line + len, sizeof(line) - (size_t)len, "\r\n");
     http_refuse(public, 405, "method not allowed here", bytes_str(line));
 }
 
@@ -104,6 +111,20 @@ static struct http_target *find_target(struct http_exchange *public)
     return target;
 }
 
+bool http_refuse_limited(struct http_exchange *public)
+{
+    struct conn *conn = public->conn;
+    char line[48];
+
+    if (conn->refusal == CENSUS_OK) {
+        return false;
+    }
+    const struct census_refusal *refusal = census_refusal(conn->refusal);
+    snprintf(line, sizeof(line), "Retry-After: %u\r\n", 1 + (unsigned)rand_below(RETRY_SPREAD_S));
+    http_refuse(public, refusal->status, refusal->message, bytes_str(line));
+    return true;
+}
+
 void exchange_open(struct exchange *exchange)
 {
     struct http_link *link = exchange->link;
@@ -113,7 +134,7 @@ void exchange_open(struct exchange *exchange)
 
     link->phase = has_body ? LINK_BODY : LINK_ANSWER;
     struct http_target *target = find_target(public);
-    if (target == NULL) {
+    if (target == NULL || (!target->sees_refusals && http_refuse_limited(public))) {
         return;
     }
     int status = target->on_head != NULL ? target->on_head(target, public) : 0;

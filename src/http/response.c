@@ -6,6 +6,8 @@
 // the last.
 #include "link.h"
 
+#include "tidegate/net/census.h"
+
 #include "tidegate/base/assert.h"
 #include "tidegate/base/clock.h"
 #include "tidegate/base/metrics.h"
@@ -174,7 +176,8 @@ static void respond(struct http_exchange *public, const struct http_response *re
         .response = response,
         .body = response->body_blob != NULL ? blob_bytes(response->body_blob) : response->body,
         .is_head = public->request.method == HTTP_HEAD,
-        .is_last = is_unread || !public->request.keep_alive || link->server->is_draining,
+        .is_last = is_unread || !public->request.keep_alive || link->server->is_draining ||
+                   link->conn->refusal != CENSUS_OK,
         .minor = public->request.minor,
     };
     if (response_send(link->conn, &out)) {

@@ -111,7 +111,7 @@ static void mailbox_take(struct mailbox *mailbox)
 }
 
 bool mailbox_drain(struct mailbox *mailbox, void (*handle)(void *context, struct message *message),
-                   void *context, int max)
+                   void *context, struct mailbox_budget budget)
 {
     size_t messages = 0;
     size_t bytes = 0;
@@ -122,7 +122,7 @@ bool mailbox_drain(struct mailbox *mailbox, void (*handle)(void *context, struct
         }
         mailbox_take(mailbox);
     }
-    while (mailbox->taken != NULL && max-- > 0) {
+    while (mailbox->taken != NULL && budget.messages-- > 0 && bytes < budget.bytes) {
         struct message *message = mailbox->taken;
         mailbox->taken = message->next;
         messages++;

@@ -169,7 +169,7 @@ void conn_close(struct conn *conn, enum close_reason reason)
     outbox_finish(&conn->outbox);
     net_account_queue(conn);
     net->open--;
-    net->refusing -= conn->refused;
+    net->refusing -= conn->refusal != CENSUS_OK;
     if (conn->counted) {
         census_leave(net->options.census, &conn->peer);
         metric_add(METRIC_CONNECTIONS, -1);

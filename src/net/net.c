@@ -27,7 +27,6 @@
 #define FLUSH_BYTES (256u << 10) // written to one connection in one turn
 #define IOV_MAX_FLUSH 32
 #define REFUSING_MAX 256 // connections being told a refusal at once
-#define REFUSING_MS 1000
 
 void net_init(struct net *net, const struct net_options *options)
 {
@@ -54,47 +53,44 @@ void net_finish(struct net *net)
     net_bury(net);
     mem_free(net->receive_buffer);
     mem_free(net->send_buffer);
-    blob_unref(net->options.refusal_total);
-    blob_unref(net->options.refusal_address);
 }
 
 // --- adopting ---
 
-static void net_refuse_on_bytes(struct conn *conn)
+static void net_ignore(struct conn *conn)
 {
     conn_consume(conn, conn->in.len);
 }
 
-static void net_refuse_on_closed(struct conn *conn, enum close_reason reason)
+static void net_ignore_end(struct conn *conn, enum close_reason reason)
 {
     (void)conn;
     (void)reason;
 }
 
-static const struct conn_handler net_refusal = {
-    .on_bytes = net_refuse_on_bytes,
-    .on_closed = net_refuse_on_closed,
+// For a connection that is closed before anybody handles it.
+static const struct conn_handler net_nobody = {
+    .on_bytes = net_ignore,
+    .on_closed = net_ignore_end,
 };
 
-// Tells a connection that a limit refuses it, and lets it read that, if not too many are told at
-// once.
-static void net_refuse(struct net *net, struct conn *conn, enum census_verdict verdict)
+// Counts the connection in; a limit that refuses it is written on it, for whoever reads its request
+// to say so. Returns false when so many are being told that this one is closed at once.
+bool net_count_in(struct conn *conn)
 {
-    struct blob *refusal =
-        verdict == CENSUS_TOTAL_LIMIT ? net->options.refusal_total : net->options.refusal_address;
+    struct net *net = conn->net;
+    enum census_verdict verdict = census_enter(net->options.census, &conn->peer);
 
-    metric_add(verdict == CENSUS_TOTAL_LIMIT ? METRIC_ACCEPT_REFUSED_LIMIT
-                                             : METRIC_ACCEPT_REFUSED_ADDRESS,
-               1);
-    conn->handler = &net_refusal;
-    conn->refused = true;
-    net->refusing++;
-    if (refusal == NULL || net->refusing > REFUSING_MAX) {
-        conn_close(conn, CLOSE_HTTP_REFUSED);
-        return;
+    metric_add(census_refusal(verdict)->metric, 1);
+    conn->refusal = (uint8_t)verdict;
+    if (verdict == CENSUS_OK) {
+        conn->counted = true;
+        metric_add(METRIC_CONNECTIONS, 1);
+        metric_add(METRIC_WORKER_CONNECTIONS, 1);
+        return true;
     }
-    conn_send(conn, blob_ref(refusal), OUTBOX_KEY_CONTROL, NULL);
-    conn_finish(conn, CLOSE_HTTP_REFUSED, REFUSING_MS);
+    net->refusing++;
+    return net->refusing <= REFUSING_MAX;
 }
 
 struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
@@ -116,15 +112,11 @@ struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
         int one = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     }
-    enum census_verdict verdict = census_enter(net->options.census, peer);
-    if (verdict != CENSUS_OK) {
-        net_refuse(net, conn, verdict);
+    if (!net_count_in(conn)) {
+        conn->handler = &net_nobody;
+        conn_close(conn, CLOSE_HTTP_REFUSED);
         return NULL;
     }
-    conn->counted = true;
-    metric_add(METRIC_ACCEPTED, 1);
-    metric_add(METRIC_CONNECTIONS, 1);
-    metric_add(METRIC_WORKER_CONNECTIONS, 1);
     net->options.on_accepted(net->options.context, conn);
     return conn_is_closed(conn) ? NULL : conn;
 }

@@ -19,6 +19,9 @@ void conn_on_readable(struct conn *conn);
 // Goes on with what was left over: kept input, then the socket.
 void conn_on_ready(struct conn *conn);
 
+// Counts it in with the census; false: it must be closed at once.
+bool net_count_in(struct conn *conn);
+
 // Brings the queue gauge up to date with the outbox.
 void net_account_queue(struct conn *conn);
 

@@ -103,12 +103,18 @@ enum close_reason session_receive(struct session *session, struct bytes message,
 
 void session_on_drained(struct session *session)
 {
-    if (session->dropped == 0 || session->is_closed) {
+    if (session->is_closed) {
         return;
     }
-    struct event gap = {.kind = EVENT_GAP, .dropped = session->dropped};
-    session->dropped = 0;
-    session_tell(session, &gap, SESSION_KEY_NONE);
+    if (session->dropped > 0) {
+        struct event gap = {.kind = EVENT_GAP, .dropped = session->dropped};
+        session->dropped = 0;
+        session_tell(session, &gap, SESSION_KEY_NONE);
+    }
+    list_for_each(link, &session->subscriptions)
+    {
+        subscription_go_on(list_entry(link, struct subscription, link));
+    }
 }
 
 void session_on_publication(struct fanout_subscriber *subscriber, struct publication *publication)

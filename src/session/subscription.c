@@ -2,9 +2,12 @@
 // nothing is delivered twice and nothing is missed unnoticed: a publication that is not the next
 // one means the mailbox dropped some, and the subscription heals itself from history.
 //
-//   PENDING -> LIVE <-> HEALING
+//   PENDING -> LIVE <-> HEALING        PENDING, HEALING -> BEHIND -> HEALING
 //
-// Owner: the session's worker. Invariant: while PENDING or HEALING publications are ignored; the
+// What was missed may be more than the connection's queue takes: then it is delivered as far as
+// half of the queue, and the subscription is BEHIND until that is written, to ask for the rest.
+//
+// Owner: the session's worker. Invariant: unless LIVE, publications are ignored; the
 // answer in the mailbox covers them (it was posted under the hub's lock, before what it misses).
 
 #include "subscription.h"
@@ -100,6 +103,13 @@ static void subscription_heal(struct subscription *subscription)
     subscription_ask(subscription, &settings, true, subscription->position, 0);
 }
 
+void subscription_go_on(struct subscription *subscription)
+{
+    if (subscription->state == SUBSCRIPTION_BEHIND) {
+        subscription_heal(subscription);
+    }
+}
+
 void subscription_on_lost(struct subscription *subscription)
 {
     // While it waits for an answer, that answer covers what was lost.
@@ -147,6 +157,28 @@ static void subscription_tell_started(struct subscription *subscription,
     session_tell(subscription->session, &event, SESSION_KEY_NONE);
 }
 
+// Delivers what was missed, as far as the connection's queue takes it.
+static void subscription_deliver_missed(struct subscription *subscription,
+                                        const struct history_result *result)
+{
+    struct session *session = subscription->session;
+
+    // Sending may end the session (a full queue), and the subscription with it.
+    for (size_t i = 0; i < result->count && !session->is_closed; i++) {
+        if (session->sink->is_behind(session)) {
+            subscription->state = SUBSCRIPTION_BEHIND;
+            return;
+        }
+        subscription->position = result->top;
+        subscription->position.offset = result->items[i]->offset;
+        subscription_deliver(subscription, result->items[i]);
+    }
+    if (!session->is_closed) {
+        subscription->position = result->top;
+        subscription->state = SUBSCRIPTION_LIVE;
+    }
+}
+
 void subscription_on_subscribed(struct subscription *subscription,
                                 const struct hub_subscribed *subscribed)
 {
@@ -161,12 +193,12 @@ void subscription_on_subscribed(struct subscription *subscription,
     } else {
         subscription_tell_started(subscription, subscribed);
     }
-    for (size_t i = 0; i < result->count && !session->is_closed; i++) {
-        subscription_deliver(subscription, result->items[i]);
+    if (session->is_closed) {
+        return;
     }
-    // Sending may have ended the session (a full queue), and the subscription with it.
-    if (!session->is_closed) {
+    if (result->count > 0) {
         subscription->position = result->top;
-        subscription->state = SUBSCRIPTION_LIVE;
+        subscription->position.offset = result->items[0]->offset - 1;
     }
+    subscription_deliver_missed(subscription, result);
 }

@@ -15,6 +15,9 @@ void subscription_end(struct subscription *subscription);
 void subscription_on_subscribed(struct subscription *subscription,
                                 const struct hub_subscribed *subscribed);
 
+// The queue is empty again: goes on if it was behind.
+void subscription_go_on(struct subscription *subscription);
+
 // Publications were lost on their way here.
 void subscription_on_lost(struct subscription *subscription);
 

@@ -40,19 +40,19 @@ struct bytes ws_frame_payload(struct bytes frame, enum ws_opcode *ret_opcode)
     return bytes_skip(frame, 2 + len_bytes);
 }
 
-struct blob *ws_frame_try_close(enum close_reason reason)
+struct blob *ws_frame_try_close(uint16_t code, struct bytes text)
 {
-    const struct close_row *row = close_row(reason);
     char payload[125];
-    size_t text_len = strlen(row->text);
+    // A control frame carries at most 125 bytes (§5.5).
+    size_t text_len = text.len < sizeof(payload) - 2 ? text.len : sizeof(payload) - 2;
 
-    if (row->code == 0) {
+    if (code == 0) {
         return ws_frame_try_create(WS_CLOSE, BYTES_EMPTY);
     }
-    // A control frame carries at most 125 bytes (§5.5); the rows' texts are far shorter.
-    text_len = text_len < sizeof(payload) - 2 ? text_len : sizeof(payload) - 2;
-    payload[0] = (char)(row->code >> 8);
-    payload[1] = (char)(row->code & 0xff);
-    memcpy(payload + 2, row->text, text_len);
+    payload[0] = (char)(code >> 8);
+    payload[1] = (char)(code & 0xff);
+    if (text_len > 0) {
+        memcpy(payload + 2, text.at, text_len);
+    }
     return ws_frame_try_create(WS_CLOSE, bytes_make(payload, 2 + text_len));
 }

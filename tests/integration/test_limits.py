@@ -182,7 +182,7 @@ class Connections(cases.GatewayCase):
             kept.pop().close()
             kept.pop().close()
             deadline = time.monotonic() + 5
-            while self.status() != 200:
+            while self.status() != 426:
                 self.assertLess(time.monotonic(), deadline, "nobody is let in again")
                 time.sleep(0.05)
             self.assertGreaterEqual(
@@ -198,7 +198,7 @@ class Connections(cases.GatewayCase):
     def status(self):
         """The status of a request on a new connection; None when it was closed at once."""
         try:
-            return httpraw.get(self.gateway.address(), "/livez").status
+            return httpraw.get(self.gateway.address(), "/echo").status
         except ConnectionError:
             return None
 
@@ -214,7 +214,7 @@ class Addresses(cases.GatewayCase):
         connection.kept = b""
         connection.socket = socket.create_connection(self.gateway.address(), 10, (source, 0))
         self.addCleanup(connection.socket.close)
-        connection.send(httpraw.head_of("GET", "/livez"))
+        connection.send(httpraw.head_of("GET", "/echo"))
         try:
             return connection.read_response().status
         except ConnectionError:
@@ -222,9 +222,9 @@ class Addresses(cases.GatewayCase):
 
     def test_one_address_cannot_take_the_places_of_others(self):
         statuses = [self.open_from("127.0.0.2") for _ in range(8)]
-        self.assertEqual(statuses[:5], [200] * 5)
+        self.assertEqual(statuses[:5], [426] * 5)  # let in, and told to upgrade
         self.assertTrue(all(status in (429, 503, None) for status in statuses[5:]), statuses)
-        self.assertEqual(self.open_from("127.0.0.3"), 200)
+        self.assertEqual(self.open_from("127.0.0.3"), 426)
         self.assertGreaterEqual(
             self.gateway.metrics().value(names.REFUSED_CONNECTIONS, reason="address_limit"), 3)
 

@@ -250,7 +250,8 @@ static void *worker_run(void *argument)
             break;
         }
         loop_poll(&loop, mailbox_is_pending(&worker->mailbox) ? 0 : 1);
-        mailbox_drain(&worker->mailbox, worker_on_message, worker, 64);
+        mailbox_drain(&worker->mailbox, worker_on_message, worker,
+                      (struct mailbox_budget){64, SIZE_MAX});
         atomic_fetch_add(&worker->turns, 1);
         if (turn % 16 == 0) {
             hub_sweep(hub, worker->id, WORKERS);

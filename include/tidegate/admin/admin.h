@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-enum admin_readiness { ADMIN_STARTING, ADMIN_READY, ADMIN_DRAINING };
+enum admin_readiness { ADMIN_STARTING, ADMIN_READY, ADMIN_DRAINING, ADMIN_FULL };
 
 struct admin_options {
     struct metrics *const *metrics; // borrowed array, a block a worker

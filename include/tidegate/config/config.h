@@ -38,9 +38,10 @@ struct config_route {
     int64_t initial_messages;
     bool client_publish;
     bool exclude_sender;
-    int64_t queue_policy;               // enum config_queue_policy
-    char *root;                         // kind files: folder
-    char *index;                        // kind files: file served for a folder, "index.html"
+    int64_t queue_policy;  // enum config_queue_policy
+    bool visible_refusals; // kinds echo, channel: accept and close with 1013 instead of a status
+    char *root;            // kind files: folder
+    char *index;           // kind files: file served for a folder, "index.html"
     struct config_strings subprotocols; // offered ones the server accepts, in order of preference
 };
 
@@ -68,15 +69,18 @@ struct config {
         struct config_strings allowed_origins;
         int64_t ping_interval_ms;
         int64_t pong_timeout_ms;
-        int64_t close_timeout_ms;        // the peer's time to answer a close frame
-        int64_t queue_max_size;          // bytes
-        int64_t connection_limit;        // open at once, 0 = none
-        int64_t connections_per_address; // 0 = none
-        int64_t messages_per_second;     // of one connection, 0 = any
-        int64_t bytes_per_second;        // from one connection, 0 = any
-        int64_t pings_per_second;        // of one connection, 0 = any
-        int64_t connection_lifetime_ms;  // about so long, 0 = for ever
-        int64_t channel_limit;           // subscriptions of one connection
+        int64_t close_timeout_ms;            // the peer's time to answer a close frame
+        int64_t queue_max_size;              // bytes
+        int64_t connection_limit;            // open at once, 0 = none
+        int64_t connections_per_address;     // 0 = none
+        int64_t connection_rate_limit;       // new in a second, 0 = any
+        int64_t connection_rate_per_address; // new in a second from one, 0 = any
+        int64_t memory_watermark;            // resident bytes, 0 = none
+        int64_t messages_per_second;         // of one connection, 0 = any
+        int64_t bytes_per_second;            // from one connection, 0 = any
+        int64_t pings_per_second;            // of one connection, 0 = any
+        int64_t connection_lifetime_ms;      // about so long, 0 = for ever
+        int64_t channel_limit;               // subscriptions of one connection
         int64_t recovery_max_publication_limit;
     } client;
     struct {

@@ -65,11 +65,23 @@ void websocket_worker_configure(struct websocket_worker *worker);
 void websocket_worker_init(struct websocket_worker *worker, struct session_worker *session);
 void websocket_worker_finish(struct websocket_worker *worker);
 
-// Answers the handshake in `exchange`: true: 101 is queued, the exchange is gone and `websocket`
-// handles the connection; false: it was refused and the caller frees its structure.
+// Answers the handshake in `exchange` by the route's settings: true: 101 is queued, the exchange is
+// gone and `websocket` handles the connection; false: it was refused and the caller frees its
+// structure.
 bool websocket_begin(struct websocket *websocket, struct websocket_worker *worker,
                      const struct websocket_user *user, struct http_exchange *exchange,
-                     const struct config_strings *subprotocols);
+                     const struct config_route *route);
+
+struct websocket_refusal {
+    int status; // HTTP
+    const char *message;
+    const char *headers; // further header lines, each ending in CRLF
+};
+
+// Refuses a request to a WebSocket route: with the status, or, where the route has visible_refusals
+// and a WebSocket was asked for, by accepting it and closing with 1013 and the message.
+void websocket_refuse(struct websocket_worker *worker, struct http_exchange *exchange,
+                      const struct config_route *route, const struct websocket_refusal *refusal);
 
 // A message for this connection as a frame, compressed where that was agreed and is worth it; NULL
 // when there is no memory.
@@ -98,5 +110,9 @@ uint32_t websocket_send(struct websocket *websocket, struct blob *frame, uint32_
 // Begins the close handshake for `reason` (RFC 6455 §7.1.2): what is queued is still sent, except
 // to a slow reader; the peer has client.close_timeout to answer.
 void websocket_close(struct websocket *websocket, enum close_reason reason);
+
+// The same with another text in the close frame.
+void websocket_close_saying(struct websocket *websocket, enum close_reason reason,
+                            const char *text);
 
 #endif

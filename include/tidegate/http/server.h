@@ -15,8 +15,9 @@ struct http_link;
 
 // Who answers. Embedded in the endpoint's per-worker, per-route structure.
 struct http_target {
-    unsigned methods; // bits 1u << enum http_method that are allowed; others get 405 with Allow
-    unsigned serves;  // bits of listener.serves on which it exists; elsewhere it is 404
+    unsigned methods;   // bits 1u << enum http_method that are allowed; others get 405 with Allow
+    bool sees_refusals; // answers also on a connection that a limit refuses (conn->refusal)
+    unsigned serves;    // bits of listener.serves on which it exists; elsewhere it is 404
     // The head is there, the body (if any) is not: return 0 to go on, or a status to refuse with
     // before a byte of body is read. NULL: go on.
     int (*on_head)(struct http_target *target, struct http_exchange *exchange);
@@ -75,6 +76,11 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
 // empty. Requests with an unread body close the connection after it.
 void http_refuse(struct http_exchange *exchange, int status, const char *message,
                  struct bytes headers);
+
+// Refuses a request on a connection that a limit refuses (conn->refusal), with a Retry-After that
+// is spread, so that those who are refused together do not come back together. False: there is
+// none.
+bool http_refuse_limited(struct http_exchange *exchange);
 
 // Ends HTTP on this connection without a response: the exchange and its input buffer are gone,
 // bytes behind the request stay in conn->in for the next handler. Returns the connection, now

@@ -56,10 +56,16 @@ int mailbox_attach(struct mailbox *mailbox, struct loop *loop) ATTR_MUST_CHECK;
 // publication past the limit: then the message was destroyed.
 int mailbox_post(struct mailbox *mailbox, struct message *message);
 
-// Owner only: hands at most `max` messages to `handle`, which owns each, in the order they were
-// posted. Returns true when some were left.
+// What one turn takes at most: so many messages, and no further one once so many bytes were taken.
+struct mailbox_budget {
+    int messages;
+    size_t bytes;
+};
+
+// Owner only: hands messages to `handle`, which owns each, in the order they were posted, within
+// the budget. Returns true when some were left.
 bool mailbox_drain(struct mailbox *mailbox, void (*handle)(void *context, struct message *message),
-                   void *context, int max);
+                   void *context, struct mailbox_budget budget);
 
 // Owner only: whether a drain would find something (the next wait must not sleep).
 bool mailbox_is_pending(const struct mailbox *mailbox);

@@ -67,6 +67,7 @@ struct conn {
     struct buf *kept;      // owned; input kept between turns, NULL when there is none
     uint32_t in_max;       // bytes that may be kept
     uint8_t state;         // enum conn_state
+    uint8_t refusal;       // enum census_verdict: the limit that refuses it; its request is told so
     uint8_t reason;        // enum close_reason; set when closing
     bool readable : 1;     // the socket may have more
     bool writable : 1;     // the socket took everything last time
@@ -75,7 +76,6 @@ struct conn {
     bool counted : 1;      // in the census by address
     bool want_drained : 1; // on_drained is to be called, once
     bool eof_seen : 1;     // epoll reported the end of the stream
-    bool refused : 1;      // being told that a limit refused it
     uint32_t queued;       // what of outbox.bytes the gauge knows
     struct addr peer;
 };

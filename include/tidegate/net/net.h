@@ -23,9 +23,6 @@ struct net_options {
     // A connection ended: one line for the log. Called once each.
     void (*on_ended)(void *context, const struct conn *conn, enum close_reason reason);
     void *context;
-    // What a connection refused by a limit is told before it is closed (counted; NULL: nothing).
-    struct blob *refusal_total;
-    struct blob *refusal_address;
 };
 
 // What must outlive the turn in which it ended: embedded in it.
@@ -47,7 +44,7 @@ struct net {
     char *send_buffer; // owned; small messages are gathered here for one write
     struct blob_till till;
     size_t open;     // connections not closed
-    size_t refusing; // of them, those being told a refusal
+    size_t refusing; // of them, those a limit refuses, which are being told so
 };
 
 void net_init(struct net *net, const struct net_options *options);

@@ -25,6 +25,9 @@ struct session_sink {
                           bool is_binary);
     // Sends `wire` (one reference, taken over); `key` as in the outbox. Returns messages dropped.
     uint32_t (*send)(struct session *session, struct blob *wire, uint32_t key);
+    // Whether more than half of the connection's queue is used; then session_on_drained() is called
+    // once it is empty.
+    bool (*is_behind)(struct session *session);
     // Ends the connection for `reason`.
     void (*close)(struct session *session, enum close_reason reason);
 };
@@ -63,7 +66,12 @@ struct session_worker {
     struct buf scratch;      // wire bytes being encoded
 };
 
-enum subscription_state { SUBSCRIPTION_PENDING, SUBSCRIPTION_LIVE, SUBSCRIPTION_HEALING };
+enum subscription_state {
+    SUBSCRIPTION_PENDING, // asked, not answered
+    SUBSCRIPTION_LIVE,
+    SUBSCRIPTION_HEALING, // asked again, from its position
+    SUBSCRIPTION_BEHIND   // goes on from its position when the queue is empty
+};
 
 struct subscription {
     struct fanout_subscriber subscriber;

@@ -4,7 +4,6 @@
 #define TIDEGATE_WS_FRAME_H
 
 #include "tidegate/base/blob.h"
-#include "tidegate/base/close.h"
 
 enum ws_opcode {
     WS_CONTINUATION = 0x0,
@@ -27,7 +26,7 @@ struct blob *ws_frame_try_create(enum ws_opcode opcode, struct bytes payload);
 // The payload of a whole frame this server made, and its opcode.
 struct bytes ws_frame_payload(struct bytes frame, enum ws_opcode *ret_opcode);
 
-// A close frame with the code and text of `reason`, or an empty one when its code is 0.
-struct blob *ws_frame_try_close(enum close_reason reason);
+// A close frame with `code` and `text` (ASCII, cut at 123 bytes); an empty one for code 0.
+struct blob *ws_frame_try_close(uint16_t code, struct bytes text);
 
 #endif

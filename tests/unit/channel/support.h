@@ -98,7 +98,8 @@ static inline void stage_keep_message(void *context, struct message *message)
 static inline struct message *stage_take(struct stage *stage, unsigned worker)
 {
     struct message *message = NULL;
-    mailbox_drain(&stage->boxes[worker], stage_keep_message, &message, 1);
+    mailbox_drain(&stage->boxes[worker], stage_keep_message, &message,
+                  (struct mailbox_budget){1, SIZE_MAX});
     return message;
 }
 
@@ -113,6 +114,17 @@ static inline void stage_expect_publication(struct stage *stage, unsigned worker
         container_of(message, struct hub_message, message)->publication;
     cr_assert_eq(publication->offset, offset);
     cr_assert(bytes_equal(publication->data, bytes_str(data)));
+    message->destroy(message);
+}
+
+// Expects the next message to tell that publications of this channel were lost.
+static inline void stage_expect_lost(struct stage *stage, unsigned worker, const char *channel)
+{
+    struct message *message = stage_take(stage, worker);
+    cr_assert_not_null(message, "nothing tells that \"%s\" lost something", channel);
+    cr_assert_eq(message->kind, MESSAGE_CONTROL);
+    struct hub_lost *lost = container_of(message, struct hub_lost, message);
+    cr_assert(bytes_equal(bytes_make(lost->channel, lost->channel_len), bytes_str(channel)));
     message->destroy(message);
 }
 

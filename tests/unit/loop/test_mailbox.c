@@ -71,7 +71,7 @@ Test(mailbox, messages_are_handled_in_the_order_in_which_they_were_posted)
     }
     cr_assert(mailbox_is_pending(&mailbox));
     expect_depth(&mailbox, 5, 50);
-    cr_assert(!mailbox_drain(&mailbox, note_handle, NULL, 10));
+    cr_assert(!mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, SIZE_MAX}));
     cr_assert_eq(handled_count, 5);
     for (int i = 0; i < 5; i++) {
         cr_assert_eq(handled[i], i);
@@ -88,13 +88,13 @@ Test(mailbox, a_bounded_drain_leaves_the_rest_in_front_of_what_comes_later)
     for (int i = 0; i < 5; i++) {
         post(&mailbox, i);
     }
-    cr_assert(mailbox_drain(&mailbox, note_handle, NULL, 2));
+    cr_assert(mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){2, SIZE_MAX}));
     cr_assert_eq(handled_count, 2);
     expect_depth(&mailbox, 3, 30);
     post(&mailbox, 5);
     cr_assert(mailbox_is_pending(&mailbox));
     while (mailbox_is_pending(&mailbox)) {
-        mailbox_drain(&mailbox, note_handle, NULL, 2);
+        mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){2, SIZE_MAX});
     }
     cr_assert_eq(handled_count, 6);
     for (int i = 0; i < 6; i++) {
@@ -108,12 +108,12 @@ Test(mailbox, a_drain_that_just_fits_leaves_nothing_and_one_of_none_all)
 {
     struct mailbox mailbox;
     cr_assert_eq(mailbox_init(&mailbox, 1000), 0);
-    cr_assert(!mailbox_drain(&mailbox, note_handle, NULL, 5));
+    cr_assert(!mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){5, SIZE_MAX}));
     post(&mailbox, 1);
     post(&mailbox, 2);
-    cr_assert(mailbox_drain(&mailbox, note_handle, NULL, 0));
+    cr_assert(mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){0, SIZE_MAX}));
     cr_assert_eq(handled_count, 0);
-    cr_assert(!mailbox_drain(&mailbox, note_handle, NULL, 2));
+    cr_assert(!mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){2, SIZE_MAX}));
     cr_assert_eq(handled_count, 2);
     mailbox_finish(&mailbox);
 }
@@ -134,7 +134,7 @@ Test(mailbox, past_the_limit_publications_are_destroyed_and_all_else_passes)
         cr_assert_eq(mailbox_post(&mailbox, note(others[i], 5 + i, 1000)), 0);
     }
     expect_depth(&mailbox, 6, 4100);
-    mailbox_drain(&mailbox, note_handle, NULL, 10);
+    mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, SIZE_MAX});
     static const int expected[] = {1, 3, 5, 6, 7, 8};
     cr_assert_eq(handled_count, 6);
     for (int i = 0; i < 6; i++) {
@@ -149,11 +149,11 @@ Test(mailbox, what_is_taken_but_not_handled_counts_against_the_limit)
     cr_assert_eq(mailbox_init(&mailbox, 100), 0);
     cr_assert_eq(mailbox_post(&mailbox, note(MESSAGE_PUBLICATION, 1, 10)), 0);
     cr_assert_eq(mailbox_post(&mailbox, note(MESSAGE_PUBLICATION, 2, 90)), 0);
-    mailbox_drain(&mailbox, note_handle, NULL, 1);
+    mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){1, SIZE_MAX});
     cr_assert_eq(mailbox_post(&mailbox, note(MESSAGE_PUBLICATION, 3, 11)), -ENOBUFS);
     cr_assert_eq(mailbox_post(&mailbox, note(MESSAGE_PUBLICATION, 4, 10)), 0);
     while (mailbox_is_pending(&mailbox)) {
-        mailbox_drain(&mailbox, note_handle, NULL, 10);
+        mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, SIZE_MAX});
     }
     cr_assert_eq(mailbox_post(&mailbox, note(MESSAGE_PUBLICATION, 5, 100)), 0);
     mailbox_finish(&mailbox);
@@ -175,12 +175,13 @@ Test(mailbox, what_is_posted_while_draining_waits_for_the_next_drain)
     cr_assert_eq(mailbox_init(&mailbox, 1000), 0);
     chained_box = &mailbox;
     post(&mailbox, 0);
-    cr_assert(!mailbox_drain(&mailbox, post_while_handling, NULL, 100));
+    cr_assert(!mailbox_drain(&mailbox, post_while_handling, NULL,
+                             (struct mailbox_budget){100, SIZE_MAX}));
     cr_assert_eq(handled_count, 1);
     cr_assert(mailbox_is_pending(&mailbox));
     expect_depth(&mailbox, 1, 10);
-    mailbox_drain(&mailbox, post_while_handling, NULL, 100);
-    mailbox_drain(&mailbox, post_while_handling, NULL, 100);
+    mailbox_drain(&mailbox, post_while_handling, NULL, (struct mailbox_budget){100, SIZE_MAX});
+    mailbox_drain(&mailbox, post_while_handling, NULL, (struct mailbox_budget){100, SIZE_MAX});
     cr_assert_eq(handled_count, 3);
     mailbox_finish(&mailbox);
 }
@@ -210,7 +211,7 @@ Test(mailbox, own_posts_need_no_wake_up_and_are_seen_pending)
     post(&mailbox, 1);
     cr_assert(!is_awake(&mailbox));
     cr_assert(mailbox_is_pending(&mailbox));
-    mailbox_drain(&mailbox, note_handle, NULL, 10);
+    mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, SIZE_MAX});
     cr_assert_eq(handled_count, 1);
     mailbox_finish(&mailbox);
     loop_finish(&loop);
@@ -235,14 +236,14 @@ Test(mailbox, every_wake_up_from_another_thread_ends_the_wait_also_after_a_drain
             // Drained before the loop saw the eventfd: the wake-up stays behind.
             pthread_create(&thread, NULL, post_from_elsewhere, &mailbox);
             pthread_join(thread, NULL);
-            mailbox_drain(&mailbox, note_handle, NULL, 10);
+            mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, SIZE_MAX});
         }
         pthread_create(&thread, NULL, post_from_elsewhere, &mailbox);
         pthread_join(thread, NULL);
         int64_t before = loop.now_ms;
         loop_poll(&loop, 5000);
         cr_assert_lt(loop.now_ms - before, 4000, "the owner slept over a post");
-        mailbox_drain(&mailbox, note_handle, NULL, 10);
+        mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, SIZE_MAX});
         cr_assert(!mailbox_is_pending(&mailbox));
     }
     cr_assert_eq(handled_count, 9);
@@ -257,7 +258,7 @@ Test(mailbox, finishing_destroys_what_waits_and_what_was_taken)
     for (int i = 0; i < 4; i++) {
         post(&mailbox, i);
     }
-    mailbox_drain(&mailbox, note_handle, NULL, 1);
+    mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){1, SIZE_MAX});
     post(&mailbox, 4);
     post(&mailbox, 5);
     mailbox_finish(&mailbox);

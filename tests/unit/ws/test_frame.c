@@ -1,6 +1,7 @@
 // Server frames at all borders of the length (RFC 6455 §5.2). Owner: the test.
 #include "../../support/leaks.h"
 
+#include "tidegate/base/close.h"
 #include "tidegate/ws/frame.h"
 
 TestSuite(frame, .fini = leaks_check);
@@ -56,23 +57,28 @@ Test(frame, a_frame_is_its_header_and_its_payload)
     blob_unref(blob);
 }
 
+static struct blob *close_of(enum close_reason reason)
+{
+    return ws_frame_try_close(close_row(reason)->code, bytes_str(close_row(reason)->text));
+}
+
 Test(frame, a_close_frame_carries_code_and_text_of_its_reason)
 {
-    expect_frame(ws_frame_try_close(CLOSE_NORMAL), BYTES_OF("\x88\x10\x03\xe8normal closure"));
-    expect_frame(ws_frame_try_close(CLOSE_SLOW), BYTES_OF("\x88\x06\x0b\xc0slow"));
-    expect_frame(ws_frame_try_close(CLOSE_CHANNEL_LIMIT), BYTES_OF("\x88\x0f\x0d\xb1"
-                                                                   "channel limit"));
+    expect_frame(close_of(CLOSE_NORMAL), BYTES_OF("\x88\x10\x03\xe8normal closure"));
+    expect_frame(close_of(CLOSE_SLOW), BYTES_OF("\x88\x06\x0b\xc0slow"));
+    expect_frame(close_of(CLOSE_CHANNEL_LIMIT), BYTES_OF("\x88\x0f\x0d\xb1"
+                                                         "channel limit"));
 }
 
 Test(frame, a_reason_without_a_code_makes_an_empty_close_frame)
 {
-    expect_frame(ws_frame_try_close(CLOSE_PEER_CLOSED), BYTES_OF("\x88\x00"));
+    expect_frame(close_of(CLOSE_PEER_CLOSED), BYTES_OF("\x88\x00"));
 }
 
 Test(frame, every_reason_fits_a_control_frame)
 {
     for (int reason = 0; reason < CLOSE_REASONS; reason++) {
-        struct blob *blob = ws_frame_try_close((enum close_reason)reason);
+        struct blob *blob = close_of((enum close_reason)reason);
         cr_assert_leq(blob->len, 127);
         cr_assert_eq((uint8_t)blob->data[1], blob->len - 2);
         blob_unref(blob);
