@@ -12,9 +12,11 @@
 #include "tidegate/net/census.h"
 
 #include "net_private.h"
+#include "secure.h"
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define STATE_BIT(name) (1u << CONN_##name)
 
@@ -264,7 +266,7 @@ static void conn_read(struct conn *conn)
     if (n < 0) {
         conn->readable = false;
         if (n != -EAGAIN) {
-            conn_close(conn, CLOSE_PEER_RESET);
+            conn_close(conn, n == -EPROTO ? CLOSE_TLS_FAILED : CLOSE_PEER_RESET);
         }
         return;
     }
@@ -300,28 +302,49 @@ void conn_on_readable(struct conn *conn)
 
 void conn_on_ready(struct conn *conn)
 {
+    if (conn->handshaking) {
+        secure_go_on(conn);
+        return;
+    }
     if (conn->state < CONN_DRAINING && !conn->paused) {
         conn_show_kept(conn);
     }
     conn_on_readable(conn);
 }
 
+static void conn_on_writable(struct conn *conn)
+{
+    conn->writable = true;
+    conn->write_waits = false;
+    if (conn->state != CONN_CLOSED && !list_is_linked(&conn->dirty)) {
+        list_append(&conn->net->dirty, &conn->dirty);
+    }
+}
+
 void conn_on_event(struct watch *watch, uint32_t events)
 {
     struct conn *conn = container_of(watch, struct conn, watch);
+    bool has_input = (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0;
+    bool has_room = (events & EPOLLOUT) != 0 && !conn->writable;
 
-    if ((events & EPOLLOUT) != 0 && !conn->writable) {
-        conn->writable = true;
-        if (conn->state != CONN_CLOSED && !list_is_linked(&conn->dirty)) {
-            list_append(&conn->net->dirty, &conn->dirty);
+    // TLS may need one direction to go on in the other.
+    if (has_room || (has_input && conn->write_waits)) {
+        conn_on_writable(conn);
+    }
+    has_input |= has_room && conn->transport_state != NULL;
+    if (conn->handshaking) {
+        conn->eof_seen |= (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
+        if (has_input || (events & EPOLLERR) != 0) {
+            secure_go_on(conn);
         }
+        return;
     }
     if ((events & (EPOLLERR | EPOLLHUP)) == EPOLLERR ||
         ((events & EPOLLHUP) != 0 && (conn->paused || conn->eof))) {
         conn_close(conn, CLOSE_PEER_RESET);
         return;
     }
-    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) {
+    if (has_input) {
         // Room to write tells the peer's end again with it: that was read already.
         conn->readable = !conn->eof;
         conn->eof_seen |= (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
@@ -355,6 +378,7 @@ struct conn *conn_create(struct net *net, int fd, const struct addr *peer,
 void conn_free(struct conn *conn)
 {
     conn->transport->destroy(conn);
+    close(conn->watch.fd);
     if (conn->kept != NULL) {
         buf_finish(conn->kept);
         mem_free(conn->kept);

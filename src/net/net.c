@@ -14,6 +14,7 @@
 
 #include "listener_private.h"
 #include "net_private.h"
+#include "secure.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -53,6 +54,7 @@ void net_finish(struct net *net)
     net_bury(net);
     mem_free(net->receive_buffer);
     mem_free(net->send_buffer);
+    blob_unref(net->options.refusal_plain);
 }
 
 // --- adopting ---
@@ -93,6 +95,15 @@ bool net_count_in(struct conn *conn)
     return net->refusing <= REFUSING_MAX;
 }
 
+void net_begin(struct conn *conn)
+{
+    if (conn->listener != NULL && conn->listener->tls != NULL) {
+        secure_begin(conn);
+    } else {
+        conn->net->options.on_accepted(conn->net->options.context, conn);
+    }
+}
+
 struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
                        const struct listener *listener)
 {
@@ -102,7 +113,6 @@ struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
     if (error < 0) {
         // No memory in the kernel for one more: this peer goes, the others stay.
         list_remove(&conn->link);
-        close(fd);
         conn_free(conn);
         metric_add(METRIC_ACCEPT_REFUSED_LIMIT, 1);
         return NULL;
@@ -117,7 +127,7 @@ struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
         conn_close(conn, CLOSE_HTTP_REFUSED);
         return NULL;
     }
-    net->options.on_accepted(net->options.context, conn);
+    net_begin(conn);
     return conn_is_closed(conn) ? NULL : conn;
 }
 
@@ -210,7 +220,7 @@ static void net_on_empty(struct conn *conn)
         if (conn->eof) {
             conn_close(conn, CLOSE_PEER_CLOSED);
         } else {
-            shutdown(conn->watch.fd, SHUT_WR);
+            conn->writable &= conn->transport->shutdown(conn) != -EAGAIN;
         }
     } else if (conn->want_drained) {
         conn->want_drained = false;
@@ -268,8 +278,6 @@ void net_bury(struct net *net)
     }
     for (struct list *link = list_pop(&net->graveyard); link != NULL;
          link = list_pop(&net->graveyard)) {
-        struct conn *conn = list_entry(link, struct conn, link);
-        close(conn->watch.fd);
-        conn_free(conn);
+        conn_free(list_entry(link, struct conn, link));
     }
 }

@@ -8,6 +8,8 @@
 // A connection in state ACCEPTED that is not watched yet. Owned by `net`.
 struct conn *conn_create(struct net *net, int fd, const struct addr *peer,
                          const struct listener *listener);
+
+// Closes the descriptor too.
 void conn_free(struct conn *conn);
 
 // The watch callback.
@@ -21,6 +23,11 @@ void conn_on_ready(struct conn *conn);
 
 // Counts it in with the census; false: it must be closed at once.
 bool net_count_in(struct conn *conn);
+
+// Begins what is spoken on a connection that was let in: TLS first, where the listener has it, and
+// then on_accepted. Bytes that were read from the socket before are no part of it; whoever read
+// them sets conn->readable.
+void net_begin(struct conn *conn);
 
 // Brings the queue gauge up to date with the outbox.
 void net_account_queue(struct conn *conn);

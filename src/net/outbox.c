@@ -2,7 +2,7 @@
 //
 // Owner: the connection's worker. Invariant: while `ring` is NULL, count <= 1 and the entry is
 // inline_entry; entry 0 alone is partly sent. Policies remove whole unsent entries only, so a frame
-// on the wire is never cut.
+// on the wire is never cut; what is pinned counts as sent.
 
 #include "tidegate/net/outbox.h"
 
@@ -44,6 +44,7 @@ void outbox_finish(struct outbox *outbox)
     outbox->count = 0;
     outbox->bytes = 0;
     outbox->sent = 0;
+    outbox->pinned = 0;
 }
 
 static void outbox_grow(struct outbox *outbox)
@@ -79,10 +80,22 @@ static void outbox_append(struct outbox *outbox, struct blob *blob, uint32_t key
     outbox->bytes += blob->len;
 }
 
-// Whether a policy may drop entry `index`: data, and not a byte of it written.
-static bool outbox_may_drop(const struct outbox *outbox, uint32_t index)
+// How many entries at the front must stay as they are: the one partly sent, and what is pinned.
+static uint32_t outbox_fixed(const struct outbox *outbox)
 {
-    return outbox_at(outbox, index)->key >= OUTBOX_KEY_FIRST && !(index == 0 && outbox->sent > 0);
+    uint64_t bytes = (uint64_t)outbox->sent + outbox->pinned;
+    uint32_t fixed = 0;
+
+    for (uint64_t at = 0; at < bytes && fixed < outbox->count; fixed++) {
+        at += outbox_at(outbox, fixed)->blob->len;
+    }
+    return fixed;
+}
+
+void outbox_pin(struct outbox *outbox, uint32_t n)
+{
+    assert_always(n <= outbox->bytes);
+    outbox->pinned = n;
 }
 
 // Drops from the front what the policy may drop: with `key` 0 until `need` bytes fit, else every
@@ -90,12 +103,12 @@ static bool outbox_may_drop(const struct outbox *outbox, uint32_t index)
 static uint32_t outbox_drop(struct outbox *outbox, uint32_t key, uint32_t need)
 {
     uint32_t total = outbox->count;
-    uint32_t kept = 0;
+    uint32_t kept = outbox_fixed(outbox);
 
-    for (uint32_t i = 0; i < total; i++) {
+    for (uint32_t i = kept; i < total; i++) {
         struct outbox_entry entry = *outbox_at(outbox, i);
         bool is_wanted = key != 0 ? entry.key != key : !outbox_is_over(outbox, need);
-        if (is_wanted || !outbox_may_drop(outbox, i)) {
+        if (is_wanted || entry.key < OUTBOX_KEY_FIRST) {
             *outbox_at(outbox, kept++) = entry;
             continue;
         }
@@ -108,7 +121,7 @@ static uint32_t outbox_drop(struct outbox *outbox, uint32_t key, uint32_t need)
 
 void outbox_drop_unsent(struct outbox *outbox)
 {
-    uint32_t kept = outbox->count > 0 && outbox->sent > 0 ? 1 : 0;
+    uint32_t kept = outbox_fixed(outbox);
 
     for (uint32_t i = kept; i < outbox->count; i++) {
         outbox->bytes -= outbox_at(outbox, i)->blob->len;
@@ -120,7 +133,7 @@ void outbox_drop_unsent(struct outbox *outbox)
 // Answers a newer ping instead of one whose answer still waits.
 static bool outbox_replace_pong(struct outbox *outbox, struct blob *blob)
 {
-    for (uint32_t i = outbox->sent > 0 ? 1 : 0; i < outbox->count; i++) {
+    for (uint32_t i = outbox_fixed(outbox); i < outbox->count; i++) {
         struct outbox_entry *entry = outbox_at(outbox, i);
         if (entry->key == OUTBOX_KEY_PONG) {
             outbox->bytes += blob->len - entry->blob->len;
@@ -173,6 +186,7 @@ void outbox_advance(struct outbox *outbox, size_t n, struct blob_till *till)
 {
     assert_always(n <= outbox->bytes);
     outbox->bytes -= (uint32_t)n;
+    outbox->pinned -= n < outbox->pinned ? (uint32_t)n : outbox->pinned;
     while (outbox->count > 0) {
         struct blob *blob = outbox_at(outbox, 0)->blob;
         size_t left = blob->len - outbox->sent;

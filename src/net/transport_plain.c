@@ -30,6 +30,12 @@ static ssize_t plain_writev(struct conn *conn, const struct iovec *iov, int coun
     return n >= 0 ? n : -errno;
 }
 
+static int plain_shutdown(struct conn *conn)
+{
+    shutdown(conn->watch.fd, SHUT_WR);
+    return 0;
+}
+
 static void plain_destroy(struct conn *conn)
 {
     (void)conn;
@@ -39,5 +45,6 @@ const struct transport transport_plain = {
     .read = plain_read,
     .writev = plain_writev,
     .handshake = NULL,
+    .shutdown = plain_shutdown,
     .destroy = plain_destroy,
 };

@@ -36,11 +36,15 @@ struct conn_handler {
 
 // How bytes move: plain or TLS.
 struct transport {
-    // As recv() and writev(): bytes, 0 at the end, or -errno (-EAGAIN: not now).
+    // As recv() and writev(): bytes, 0 at the end, or -errno (-EAGAIN: not now). A short read
+    // proves that nothing is left, unless conn->eof_seen is set.
     ssize_t (*read)(struct conn *conn, void *to, size_t len);
     ssize_t (*writev)(struct conn *conn, const struct iovec *iov, int count);
     // Goes on with the handshake: 1 done, 0 wants more, -errno failed. NULL: there is none.
     int (*handshake)(struct conn *conn);
+    // Ends our direction: 0, or -EAGAIN (again when there is room).
+    int (*shutdown)(struct conn *conn);
+    // Before the descriptor is closed.
     void (*destroy)(struct conn *conn);
 };
 
@@ -49,6 +53,7 @@ extern const struct transport transport_plain;
 struct conn {
     struct watch watch;
     const struct transport *transport;
+    void *transport_state; // the transport's; owned by it
     const struct conn_handler *handler;
     void *handler_state;             // the handler's; owned by it
     struct net *net;                 // borrowed: the worker's byte side
@@ -75,7 +80,9 @@ struct conn {
     bool eof : 1;          // the peer half-closed and all of it was read
     bool counted : 1;      // in the census by address
     bool want_drained : 1; // on_drained is to be called, once
-    bool eof_seen : 1;     // epoll reported the end of the stream
+    bool eof_seen : 1;     // epoll, or the transport, reported the end of the stream
+    bool handshaking : 1;  // of TLS: events go there (secure.c)
+    bool write_waits : 1;  // writing goes on when something was read
     uint32_t queued;       // what of outbox.bytes the gauge knows
     struct addr peer;
 };

@@ -14,6 +14,7 @@ struct listener {
     struct timer resume;
     struct list ready; // net.ready_listeners: a full batch was accepted
     const char *name;  // borrowed
+    struct tls *tls;   // borrowed; what its connections speak; NULL: nothing. May change in time
     unsigned serves;   // the caller's bits, for whoever handles its connections
     bool paused;
     bool is_unix;

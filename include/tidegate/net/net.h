@@ -23,6 +23,8 @@ struct net_options {
     // A connection ended: one line for the log. Called once each.
     void (*on_ended)(void *context, const struct conn *conn, enum close_reason reason);
     void *context;
+    // What is told to a peer that speaks plain HTTP where TLS is spoken (counted; NULL: nothing).
+    struct blob *refusal_plain;
 };
 
 // What must outlive the turn in which it ended: embedded in it.

@@ -25,6 +25,7 @@ struct outbox {
     uint32_t count;
     uint32_t capacity; // of the ring
     uint32_t sent;     // bytes of the first entry already written
+    uint32_t pinned;   // unsent bytes at the front that stay as they are: see outbox_pin()
     uint32_t bytes;    // unsent, control frames included
     uint32_t max;      // bytes; past it the policy decides
     uint8_t policy;    // enum outbox_policy
@@ -41,7 +42,11 @@ void outbox_finish(struct outbox *outbox);
 // replaces one that waits (RFC 6455 §5.5.3 allows answering only the latest ping).
 int outbox_push(struct outbox *outbox, struct blob *blob, uint32_t key, uint32_t *ret_dropped);
 
-// Drops every entry that is not partly sent.
+// Keeps the next `n` unsent bytes as they are, whatever a policy says, until they were written: a
+// transport was shown them, could not write them, and must be shown the same bytes again.
+void outbox_pin(struct outbox *outbox, uint32_t n);
+
+// Drops every entry that is not partly sent or pinned.
 void outbox_drop_unsent(struct outbox *outbox);
 
 // Views of at most `max` bytes to be written next, at most `iov_max` of them; returns their number.
