@@ -121,11 +121,17 @@ static uint32_t outbox_drop(struct outbox *outbox, uint32_t key, uint32_t need)
 
 void outbox_drop_unsent(struct outbox *outbox)
 {
+    uint32_t total = outbox->count;
     uint32_t kept = outbox_fixed(outbox);
 
-    for (uint32_t i = kept; i < outbox->count; i++) {
-        outbox->bytes -= outbox_at(outbox, i)->blob->len;
-        blob_unref(outbox_at(outbox, i)->blob);
+    for (uint32_t i = kept; i < total; i++) {
+        struct outbox_entry entry = *outbox_at(outbox, i);
+        if (entry.key < OUTBOX_KEY_FIRST) {
+            *outbox_at(outbox, kept++) = entry;
+            continue;
+        }
+        outbox->bytes -= entry.blob->len;
+        blob_unref(entry.blob);
     }
     outbox->count = kept;
 }

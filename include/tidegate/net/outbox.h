@@ -46,7 +46,8 @@ int outbox_push(struct outbox *outbox, struct blob *blob, uint32_t key, uint32_t
 // transport was shown them, could not write them, and must be shown the same bytes again.
 void outbox_pin(struct outbox *outbox, uint32_t n);
 
-// Drops every entry that is not partly sent or pinned.
+// Drops every message that is not partly sent or pinned; what is no message (a response's head, a
+// control frame) stays, or what follows would stand where the peer expects it.
 void outbox_drop_unsent(struct outbox *outbox);
 
 // Views of at most `max` bytes to be written next, at most `iov_max` of them; returns their number.
