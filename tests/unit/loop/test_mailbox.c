@@ -118,6 +118,22 @@ Test(mailbox, a_drain_that_just_fits_leaves_nothing_and_one_of_none_all)
     mailbox_finish(&mailbox);
 }
 
+Test(mailbox, no_further_message_is_taken_once_the_bytes_of_a_turn_are_used)
+{
+    struct mailbox mailbox;
+    cr_assert_eq(mailbox_init(&mailbox, 1000), 0);
+    for (int i = 0; i < 5; i++) {
+        post(&mailbox, i); // 10 bytes each
+    }
+    cr_assert(mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, 11}));
+    cr_assert_eq(handled_count, 2);
+    cr_assert(mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, 1}));
+    cr_assert_eq(handled_count, 3, "a large message is not waited for for ever");
+    cr_assert(!mailbox_drain(&mailbox, note_handle, NULL, (struct mailbox_budget){10, 100}));
+    cr_assert_eq(handled_count, 5);
+    mailbox_finish(&mailbox);
+}
+
 Test(mailbox, past_the_limit_publications_are_destroyed_and_all_else_passes)
 {
     struct mailbox mailbox;

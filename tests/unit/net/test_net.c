@@ -153,3 +153,60 @@ Test(net, a_connection_may_be_closed_when_it_is_accepted)
     cr_assert(peer->is_ended);
     rig_end(&rig);
 }
+
+Test(net, whom_a_limit_refuses_is_marked_not_counted_and_may_be_told)
+{
+    struct rig rig;
+    static const struct addr local = {.family = ADDR_UNIX};
+    rig_begin(&rig);
+    census_configure(rig.census, &(struct census_limits){.total_max = 1});
+    struct peer *first = rig_connect(&rig);
+    cr_assert_eq(first->conn->refusal, CENSUS_OK);
+    struct peer *second = rig_connect_from(&rig, &local);
+    cr_assert_not_null(second->conn);
+    cr_assert_eq(second->conn->refusal, CENSUS_TOTAL_LIMIT);
+    cr_assert_eq(census_total(rig.census), 1);
+    cr_assert_eq(metric_value(METRIC_CONNECTIONS), 1);
+    cr_assert_eq(metric_value(METRIC_ACCEPT_REFUSED_LIMIT), 1);
+    cr_assert_eq(rig.net.refusing, 1);
+    conn_send_bytes(second->conn, BYTES_OF("HTTP/1.1 503 full"));
+    conn_finish(second->conn, CLOSE_HTTP_REFUSED, 1000);
+    rig_drain(&rig, second);
+    cr_assert(bytes_equal(buf_bytes(&second->out), BYTES_OF("HTTP/1.1 503 full")));
+    cr_assert(second->is_ended);
+    peer_hang_up(second);
+    rig_run(&rig);
+    peer_expect_closed(second, CLOSE_HTTP_REFUSED);
+    cr_assert_eq(rig.net.refusing, 0);
+    cr_assert_eq(rig.ended, 0, "who was never counted in does not end in the log");
+    cr_assert_eq(census_total(rig.census), 1);
+    rig_end(&rig);
+}
+
+Test(net, when_too_many_are_being_refused_the_next_are_closed_at_once)
+{
+    enum { COUNT = 300 };
+    struct rig rig;
+    static const struct addr local = {.family = ADDR_UNIX};
+    static int fds[COUNT];
+    rig_begin(&rig);
+    census_configure(rig.census, &(struct census_limits){.total_max = 1});
+    rig_connect(&rig);
+    int first_fd = rig.peers[0].fd;
+    for (int i = 0; i < COUNT; i++) {
+        struct peer *peer = rig_connect_from(&rig, &local);
+        fds[i] = peer->fd;
+        peer->fd = -1;
+    }
+    cr_assert_eq(rig.net.refusing, 256);
+    cr_assert_eq(rig.net.open, 257);
+    cr_assert_eq(metric_value(METRIC_ACCEPT_REFUSED_LIMIT), COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        close(fds[i]);
+    }
+    close(first_fd);
+    rig_run(&rig);
+    cr_assert_eq(rig.net.refusing, 0);
+    cr_assert_eq(rig.net.open, 0);
+    rig_end(&rig);
+}
