@@ -62,6 +62,7 @@ static void worker_on_publication(struct worker *worker, struct message *message
     size_t deliveries = fanout_deliver(&worker->fanout, posted->publication);
 
     blob_stock_finish(&worker->session.stock);
+    metric_add(METRIC_DELIVERIES, (int64_t)deliveries);
     if (deliveries > 0 && worker->lag_count < ARRAY_LEN(worker->lags)) {
         worker->lags[worker->lag_count].time_us = posted->publication->time_us;
         worker->lags[worker->lag_count].deliveries = (uint32_t)deliveries;

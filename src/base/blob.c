@@ -66,15 +66,23 @@ void blob_stock_finish(struct blob_stock *stock)
 void blob_till_put(struct blob_till *till, struct blob *blob)
 {
     // Blocks are 16 bytes apart at least: the low bits say nothing. Two shifts spread both small
-    // and page-sized blobs.
+    // and page-sized blobs; a few slots on, the blobs of one turn find places of their own.
     uintptr_t address = (uintptr_t)blob;
-    size_t slot = (size_t)((address >> 4) ^ (address >> 11)) % BLOB_TILL_SLOTS;
-    if (till->slots[slot].blob != blob) {
-        blob_unref_many(till->slots[slot].blob, till->slots[slot].count);
-        till->slots[slot].blob = blob;
-        till->slots[slot].count = 0;
+    size_t home = (size_t)((address >> 4) ^ (address >> 11)) % BLOB_TILL_SLOTS;
+    size_t slot = home;
+    for (size_t i = 0; i < BLOB_TILL_PROBES; i++) {
+        slot = (home + i) % BLOB_TILL_SLOTS;
+        if (till->slots[slot].blob == blob) {
+            till->slots[slot].count++;
+            return;
+        }
+        if (till->slots[slot].blob == NULL) {
+            break;
+        }
     }
-    till->slots[slot].count++;
+    blob_unref_many(till->slots[slot].blob, till->slots[slot].count);
+    till->slots[slot].blob = blob;
+    till->slots[slot].count = 1;
 }
 
 void blob_till_finish(struct blob_till *till)

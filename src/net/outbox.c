@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <sys/uio.h>
 
-#define RING_MIN 8
+#define RING_MIN 16
 
 static struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index)
 {

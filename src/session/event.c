@@ -21,31 +21,35 @@ static struct blob *event_build(struct session *session, const struct event *eve
     return session->sink->frame(session, event, buf_bytes(scratch), kind == 2);
 }
 
-// One reference to the event's wire form, or NULL.
-static struct blob *event_wire(struct session *session, const struct event *event)
-{
-    struct publication *publication = event->publication;
-    unsigned form = session->protocol->index * SESSION_SINKS + session->sink->index;
-
-    if (event->kind != EVENT_PUBLICATION) {
-        return event_build(session, event);
-    }
-    struct blob *wire = publication_form(publication, form);
-    if (UNLIKELY(wire == NULL)) {
-        wire = event_build(session, event);
-        if (wire == NULL) {
-            return NULL;
-        }
-        wire = publication_install(publication, form, wire);
-    }
-    return blob_stock_take(&session->worker->stock, wire);
-}
-
 void session_tell(struct session *session, const struct event *event, uint32_t key)
 {
-    struct blob *wire = event_wire(session, event);
+    struct blob *wire = event_build(session, event);
 
     if (wire != NULL) {
         session->dropped += session->sink->send(session, wire, key);
     }
+}
+
+// Builds the form this session is the first to need; NULL: nothing to send, or no memory.
+static struct blob *event_install(struct session *session, struct publication *publication)
+{
+    struct event event = {.kind = EVENT_PUBLICATION, .publication = publication};
+    struct blob *wire = event_build(session, &event);
+
+    return wire == NULL ? NULL : publication_install(publication, session->form, wire);
+}
+
+void session_tell_publication(struct session *session, struct publication *publication,
+                              uint32_t key)
+{
+    struct blob *wire = publication_form(publication, session->form);
+
+    if (UNLIKELY(wire == NULL)) {
+        wire = event_install(session, publication);
+        if (wire == NULL) {
+            return;
+        }
+    }
+    session->dropped +=
+        session->sink->send(session, blob_stock_take(&session->worker->stock, wire), key);
 }

@@ -66,6 +66,7 @@ void session_open(struct session *session, struct session_worker *worker,
         .worker = worker,
         .options = options,
         .next_key = SESSION_KEY_FIRST,
+        .form = protocol->index * SESSION_SINKS + sink->index,
         .client_publish = options->client_publish,
         .exclude_sender = options->exclude_sender,
     };

@@ -85,9 +85,7 @@ static void subscription_deliver(struct subscription *subscription, struct publi
     if (session->exclude_sender && slot_ref_equal(publication->origin, session->self)) {
         return;
     }
-    struct event event = {.kind = EVENT_PUBLICATION, .publication = publication};
-    session_tell(session, &event, subscription->key);
-    metric_add(METRIC_DELIVERIES, 1);
+    session_tell_publication(session, publication, subscription->key);
 }
 
 static void subscription_heal(struct subscription *subscription)
@@ -172,6 +170,7 @@ static void subscription_deliver_missed(struct subscription *subscription,
         subscription->position = result->top;
         subscription->position.offset = result->items[i]->offset;
         subscription_deliver(subscription, result->items[i]);
+        metric_add(METRIC_DELIVERIES, 1);
     }
     if (!session->is_closed) {
         subscription->position = result->top;

@@ -63,6 +63,7 @@ struct blob *blob_stock_take(struct blob_stock *stock, struct blob *blob);
 void blob_stock_finish(struct blob_stock *stock);
 
 #define BLOB_TILL_SLOTS 32u
+#define BLOB_TILL_PROBES 4u
 
 // References to be dropped later, gathered by blob; one thread's.
 struct blob_till {

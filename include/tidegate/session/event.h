@@ -21,7 +21,11 @@ struct event {
     uint32_t dropped; // 0 = unknown
 };
 
-// Encodes (or finds the shared form), frames and sends the event to the session's sink.
+// Encodes, frames and sends an event of this session alone.
 void session_tell(struct session *session, const struct event *event, uint32_t key);
+
+// Sends a publication in the session's wire form: found, or built by the first who needs it.
+void session_tell_publication(struct session *session, struct publication *publication,
+                              uint32_t key);
 
 #endif

@@ -105,6 +105,7 @@ struct session {
     uint32_t subscription_count;
     uint32_t next_key;
     uint32_t dropped; // messages dropped and not told yet
+    unsigned form;    // number of the wire form its publications take
     bool client_publish;
     bool exclude_sender;
     bool is_closed;
