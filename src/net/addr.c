@@ -7,25 +7,31 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+struct addr addr_from_ip(const void *ip, size_t len, uint16_t port)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}; // RFC 4291 §2.5.5.2
+    struct addr addr = {.port = port};
+
+    if (len == 4 || memcmp(ip, mapped, sizeof(mapped)) == 0) {
+        addr.family = ADDR_IPV4;
+        memcpy(addr.ip, (const char *)ip + len - 4, 4);
+    } else {
+        addr.family = ADDR_IPV6;
+        memcpy(addr.ip, ip, 16);
+    }
+    return addr;
+}
+
 struct addr addr_from_sockaddr(const struct sockaddr *from)
 {
     struct addr addr = {.family = ADDR_NONE};
 
     if (from->sa_family == AF_INET) {
         const struct sockaddr_in *in = (const void *)from;
-        addr.family = ADDR_IPV4;
-        addr.port = ntohs(in->sin_port);
-        memcpy(addr.ip, &in->sin_addr, 4);
+        addr = addr_from_ip(&in->sin_addr, 4, ntohs(in->sin_port));
     } else if (from->sa_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const void *)from;
-        addr.port = ntohs(in6->sin6_port);
-        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-            addr.family = ADDR_IPV4;
-            memcpy(addr.ip, in6->sin6_addr.s6_addr + 12, 4);
-        } else {
-            addr.family = ADDR_IPV6;
-            memcpy(addr.ip, in6->sin6_addr.s6_addr, 16);
-        }
+        addr = addr_from_ip(&in6->sin6_addr, 16, ntohs(in6->sin6_port));
     } else if (from->sa_family == AF_UNIX) {
         addr.family = ADDR_UNIX;
     }
@@ -34,17 +40,17 @@ struct addr addr_from_sockaddr(const struct sockaddr *from)
 
 int addr_parse(const char *ip, uint16_t port, struct addr *ret_addr)
 {
-    struct addr addr = {.port = port};
+    uint8_t bytes[16];
 
-    if (inet_pton(AF_INET, ip, addr.ip) == 1) {
-        addr.family = ADDR_IPV4;
-    } else if (inet_pton(AF_INET6, ip, addr.ip) == 1) {
-        addr.family = ADDR_IPV6;
-    } else {
-        return -EINVAL;
+    if (inet_pton(AF_INET, ip, bytes) == 1) {
+        *ret_addr = addr_from_ip(bytes, 4, port);
+        return 0;
     }
-    *ret_addr = addr;
-    return 0;
+    if (inet_pton(AF_INET6, ip, bytes) == 1) {
+        *ret_addr = addr_from_ip(bytes, 16, port);
+        return 0;
+    }
+    return -EINVAL;
 }
 
 socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *to)

@@ -183,14 +183,8 @@ enum census_verdict census_enter(struct census *census, const struct addr *peer)
     return verdict;
 }
 
-void census_leave(struct census *census, const struct addr *peer)
+static void census_leave_address(struct census *census, struct bytes key)
 {
-    struct bytes key = addr_limit_key(peer);
-
-    atomic_fetch_sub(&census->total, 1);
-    if (key.len == 0) {
-        return;
-    }
     uint64_t hash = map_hash(key);
     struct census_shard *shard = &census->shards[hash % CENSUS_SHARDS];
     pthread_mutex_lock(&shard->lock);
@@ -200,6 +194,35 @@ void census_leave(struct census *census, const struct addr *peer)
     assert_always(entry->count > 0);
     entry->count--;
     pthread_mutex_unlock(&shard->lock);
+}
+
+void census_leave(struct census *census, const struct addr *peer)
+{
+    struct bytes key = addr_limit_key(peer);
+
+    atomic_fetch_sub(&census->total, 1);
+    if (key.len > 0) {
+        census_leave_address(census, key);
+    }
+}
+
+enum census_verdict census_move(struct census *census, const struct addr *from,
+                                const struct addr *to)
+{
+    struct bytes old = addr_limit_key(from);
+    struct bytes next = addr_limit_key(to);
+    enum census_verdict verdict = CENSUS_OK;
+
+    if (bytes_equal(old, next)) {
+        return CENSUS_OK;
+    }
+    if (next.len > 0) {
+        verdict = census_enter_address(census, next);
+    }
+    if (verdict == CENSUS_OK && old.len > 0) {
+        census_leave_address(census, old);
+    }
+    return verdict;
 }
 
 void census_sweep(struct census *census, unsigned part, unsigned parts)

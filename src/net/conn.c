@@ -110,6 +110,15 @@ int conn_send_bytes(struct conn *conn, struct bytes data)
     return blob == NULL ? -ENOMEM : conn_send(conn, blob, OUTBOX_KEY_CONTROL, NULL);
 }
 
+void conn_set_peer(struct conn *conn, const struct addr *client)
+{
+    if (conn->via == NULL) {
+        conn->via = mem_alloc(sizeof(*conn->via));
+        *conn->via = conn->peer;
+    }
+    conn->peer = *client;
+}
+
 void conn_consume(struct conn *conn, size_t n)
 {
     assert_always(n <= conn->in.len);
@@ -173,7 +182,7 @@ void conn_close(struct conn *conn, enum close_reason reason)
     net->open--;
     net->refusing -= conn->refusal != CENSUS_OK;
     if (conn->counted) {
-        census_leave(net->options.census, &conn->peer);
+        net_count_out(conn);
         metric_add(METRIC_CONNECTIONS, -1);
         metric_add(METRIC_WORKER_CONNECTIONS, -1);
         metric_close(conn->reason);
@@ -383,5 +392,6 @@ void conn_free(struct conn *conn)
         buf_finish(conn->kept);
         mem_free(conn->kept);
     }
+    mem_free(conn->via);
     mem_free(conn);
 }

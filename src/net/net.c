@@ -10,7 +10,9 @@
 #include "tidegate/base/mem.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/net/census.h"
+#include "tidegate/net/cidr.h"
 #include "tidegate/net/listener.h"
+#include "tidegate/net/proxy_protocol.h"
 
 #include "listener_private.h"
 #include "net_private.h"
@@ -76,12 +78,26 @@ static const struct conn_handler net_nobody = {
     .on_closed = net_ignore_end,
 };
 
+static const struct addr *census_address(const struct conn *conn)
+{
+    static const struct addr none = {.family = ADDR_NONE};
+
+    return conn->by_address ? &conn->peer : &none;
+}
+
+void net_count_out(struct conn *conn)
+{
+    census_leave(conn->net->options.census, census_address(conn));
+}
+
 // Counts the connection in; a limit that refuses it is written on it, for whoever reads its request
 // to say so. Returns false when so many are being told that this one is closed at once.
 bool net_count_in(struct conn *conn)
 {
     struct net *net = conn->net;
-    enum census_verdict verdict = census_enter(net->options.census, &conn->peer);
+    // A proxy brings many clients: it is counted as one of all, they are by address.
+    conn->by_address = !cidr_set_has(net->proxies, &conn->peer);
+    enum census_verdict verdict = census_enter(net->options.census, census_address(conn));
 
     metric_add(census_refusal(verdict)->metric, 1);
     conn->refusal = (uint8_t)verdict;
@@ -104,6 +120,16 @@ void net_begin(struct conn *conn)
     }
 }
 
+void net_let_in(struct conn *conn)
+{
+    if (!net_count_in(conn)) {
+        conn->handler = &net_nobody;
+        conn_close(conn, CLOSE_HTTP_REFUSED);
+        return;
+    }
+    net_begin(conn);
+}
+
 struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
                        const struct listener *listener)
 {
@@ -122,13 +148,47 @@ struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
         int one = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     }
-    if (!net_count_in(conn)) {
-        conn->handler = &net_nobody;
-        conn_close(conn, CLOSE_HTTP_REFUSED);
-        return NULL;
+    if (listener != NULL && listener->proxy_trusted != NULL) {
+        proxy_protocol_begin(conn);
+    } else {
+        net_let_in(conn);
     }
-    net_begin(conn);
     return conn_is_closed(conn) ? NULL : conn;
+}
+
+// --- whose it is ---
+
+bool net_set_client(struct conn *conn, const struct addr *client)
+{
+    struct net *net = conn->net;
+
+    if (!conn->counted) {
+        conn_set_peer(conn, client); // a limit refuses it already
+        return false;
+    }
+    enum census_verdict verdict = census_move(net->options.census, census_address(conn), client);
+    if (verdict != CENSUS_OK) {
+        metric_add(census_refusal(verdict)->metric, 1);
+        conn->refusal = (uint8_t)verdict;
+        net->refusing++;
+        return false;
+    }
+    conn_set_peer(conn, client);
+    conn->by_address = true;
+    return true;
+}
+
+void net_reset_client(struct conn *conn, const struct addr *proxy)
+{
+    static const struct addr none = {.family = ADDR_NONE};
+
+    census_move(conn->net->options.census, census_address(conn), &none);
+    conn->by_address = false;
+    conn->peer = *proxy;
+    if (memcmp(conn->via, proxy, sizeof(*proxy)) == 0) {
+        mem_free(conn->via);
+        conn->via = NULL;
+    }
 }
 
 // --- step 1: what was left over ---

@@ -24,6 +24,12 @@ void conn_on_ready(struct conn *conn);
 // Counts it in with the census; false: it must be closed at once.
 bool net_count_in(struct conn *conn);
 
+// Counts it out of the census.
+void net_count_out(struct conn *conn);
+
+// Counts in a connection whose peer is known and begins it; it may be closed then.
+void net_let_in(struct conn *conn);
+
 // Begins what is spoken on a connection that was let in: TLS first, where the listener has it, and
 // then on_accepted. Bytes that were read from the socket before are no part of it; whoever read
 // them sets conn->readable.

@@ -20,7 +20,11 @@ struct addr {
 // From an accepted socket's address. IPv4-mapped IPv6 becomes IPv4.
 struct addr addr_from_sockaddr(const struct sockaddr *from);
 
-// From literal text: 0 or -EINVAL.
+// From the 4 bytes of an IPv4 or the 16 of an IPv6 address, in network order. IPv4-mapped IPv6
+// becomes IPv4.
+struct addr addr_from_ip(const void *ip, size_t len, uint16_t port);
+
+// From literal text: 0 or -EINVAL. IPv4-mapped IPv6 becomes IPv4.
 int addr_parse(const char *ip, uint16_t port, struct addr *ret_addr) ATTR_MUST_CHECK;
 
 // Fills `to` for bind or connect; returns its length (IPv4, IPv6 only).

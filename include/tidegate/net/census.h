@@ -58,6 +58,11 @@ enum census_verdict census_enter(struct census *census, const struct addr *peer)
 // Counts it out again.
 void census_leave(struct census *census, const struct addr *peer);
 
+// Moves a connection that is counted from one address to another (family ADDR_NONE: none of them),
+// or says which limit of the other address refuses it; then it stays where it is.
+enum census_verdict census_move(struct census *census, const struct addr *from,
+                                const struct addr *to);
+
 // Forgets addresses that have no connection any more, of every shard whose index modulo `parts` is
 // `part`. Called by each worker once a second for its share.
 void census_sweep(struct census *census, unsigned part, unsigned parts);

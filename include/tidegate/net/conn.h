@@ -83,8 +83,10 @@ struct conn {
     bool eof_seen : 1;     // epoll, or the transport, reported the end of the stream
     bool handshaking : 1;  // of TLS: events go there (secure.c)
     bool write_waits : 1;  // writing goes on when something was read
+    bool by_address : 1;   // counted under the peer's address too, not only in the total
     uint32_t queued;       // what of outbox.bytes the gauge knows
-    struct addr peer;
+    struct addr peer;      // whose it is
+    struct addr *via;      // owned; the socket's peer, where that only brings it; else NULL
 };
 
 #define CONN_STATES(X) \
@@ -120,6 +122,9 @@ int conn_send(struct conn *conn, struct blob *blob, uint32_t key, uint32_t *ret_
 
 // Copies `data` and queues it as control output.
 int conn_send_bytes(struct conn *conn, struct bytes data);
+
+// Says whose the connection is: `client` is the peer from now on, the socket's own stays in `via`.
+void conn_set_peer(struct conn *conn, const struct addr *client);
 
 // Takes `n` bytes off conn->in.
 void conn_consume(struct conn *conn, size_t n);

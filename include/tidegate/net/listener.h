@@ -8,6 +8,8 @@
 #include "tidegate/net/addr.h"
 #include "tidegate/net/net.h"
 
+struct cidr_set;
+
 struct listener {
     struct watch watch;
     struct net *net; // borrowed
@@ -15,7 +17,10 @@ struct listener {
     struct list ready; // net.ready_listeners: a full batch was accepted
     const char *name;  // borrowed
     struct tls *tls;   // borrowed; what its connections speak; NULL: nothing. May change in time
-    unsigned serves;   // the caller's bits, for whoever handles its connections
+    // Whose PROXY header is believed, and required (borrowed); NULL: there is none.
+    const struct cidr_set *proxy_trusted;
+    int64_t proxy_timeout_ms;
+    unsigned serves; // the caller's bits, for whoever handles its connections
     bool paused;
     bool is_unix;
 };

@@ -11,8 +11,10 @@
 
 #define NET_STATES 5
 
-struct conn;
+struct addr;
 struct census;
+struct cidr_set;
+struct conn;
 
 struct net_options {
     struct loop *loop;     // borrowed
@@ -44,6 +46,9 @@ struct net {
     char *receive_buffer;          // owned
     size_t receive_size;
     char *send_buffer; // owned; small messages are gathered here for one write
+    // Borrowed; peers that bring others' requests, which no limit counts by their own address. May
+    // be replaced between turns. NULL: nobody.
+    const struct cidr_set *proxies;
     struct blob_till till;
     size_t open;     // connections not closed
     size_t refusing; // of them, those a limit refuses, which are being told so
@@ -72,8 +77,14 @@ void net_inter(struct net *net, struct grave *grave);
 
 // Takes over an accepted socket. NULL when a limit refused it (then the socket is closed).
 struct listener;
-struct addr;
 struct conn *net_adopt(struct net *net, int fd, const struct addr *peer,
                        const struct listener *listener);
+
+// One of net.proxies brought `client`, which has the connection for itself from now on: it is
+// counted under that address. False: a limit refuses it, as conn->refusal says.
+bool net_set_client(struct conn *conn, const struct addr *client);
+
+// The connection is the proxy's again, after net_set_client() was true.
+void net_reset_client(struct conn *conn, const struct addr *proxy);
 
 #endif

@@ -17,8 +17,8 @@ struct proxy_header {
 };
 
 // Reads the header that `in` begins with; bytes behind it are not looked at. 1: whole; 0: more is
-// needed; -EBADMSG: refused, and *ret_problem (constant) says why. The same for any way in which the
-// bytes arrive. Pure; any thread.
+// needed; -EBADMSG: refused, and *ret_problem (constant) says why. The same for any way in which
+// the bytes arrive. Pure; any thread.
 int proxy_protocol_parse(struct bytes in, struct proxy_header *ret_header,
                          const char **ret_problem) ATTR_MUST_CHECK;
 
