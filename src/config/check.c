@@ -32,21 +32,35 @@ static struct key key_of(const char *list, size_t index, const char *member)
     return key;
 }
 
+// Every object of every list, however deep, has what it must have.
+static int check_required_in(const struct table *table, const void *base, struct key *key,
+                             struct fault *fault)
+{
+    int err = 0;
+    size_t len = key->len;
+    for (size_t i = 0; err == 0 && i < table->count; i++) {
+        const struct row *row = &table->rows[i];
+        size_t count = row->kind == ROW_LIST ? store_count(row, base) : 0;
+        key_push(key, bytes_str(row->key));
+        if (store_is_missing(row, base)) {
+            err = setting_refuse_missing(row, key->text, fault);
+        } else if (row->kind == ROW_GROUP) {
+            err = check_required_in(row->sub, row_at_const(row, base), key, fault);
+        }
+        for (size_t at = 0, list_len = key->len; err == 0 && at < count; at++) {
+            key_push_index(key, at);
+            err = check_required_in(row->sub, store_item_const(row, base, at), key, fault);
+            key_cut(key, list_len);
+        }
+        key_cut(key, len);
+    }
+    return err;
+}
+
 static int check_required(const struct config *config, struct fault *fault)
 {
-    for (size_t r = 0; r < config_table.count; r++) {
-        const struct row *list = &config_table.rows[r];
-        size_t cells = list->kind == ROW_LIST ? store_count(list, config) * list->sub->count : 0;
-        for (size_t c = 0; c < cells; c++) {
-            size_t index = c / list->sub->count;
-            const struct row *row = &list->sub->rows[c % list->sub->count];
-            if (store_is_missing(row, store_item_const(list, config, index))) {
-                const char *key = key_of(list->key, index, row->key).text;
-                return setting_refuse_missing(row, key, fault);
-            }
-        }
-    }
-    return 0;
+    struct key key = {"", 0};
+    return check_required_in(&config_table, config, &key, fault);
 }
 
 static int check_client(const struct config *config, struct fault *fault)
@@ -74,6 +88,21 @@ static bool same_socket(const struct config_listener *a, const struct config_lis
         return strcmp(a->path, b->path) == 0;
     }
     return a->port != 0 && a->port == b->port && strcmp(a->address, b->address) == 0;
+}
+
+static int check_listener_tls(const struct config *config, size_t index, struct fault *fault)
+{
+    const struct config_listener_tls *tls = &config->listeners[index].tls;
+    if (tls->client_verify != CLIENT_VERIFY_OFF && tls->certificate_count == 0) {
+        return fault_set(fault, key_of("listeners", index, "tls.client_verify").text,
+                         "expected certificates with it, got none");
+    }
+    if ((tls->client_verify != CLIENT_VERIFY_OFF) != (*tls->client_ca != '\0')) {
+        return fault_set(fault, key_of("listeners", index, "tls.client_ca").text,
+                         "expected client_verify and client_ca together, got only %s",
+                         *tls->client_ca != '\0' ? "client_ca" : "client_verify");
+    }
+    return 0;
 }
 
 static int check_listener(const struct config *config, size_t index, struct fault *fault)
@@ -183,6 +212,7 @@ int check_settings(const struct config *config, struct fault *fault)
     err = err == 0 ? check_client(config, fault) : err;
     for (size_t i = 0; err == 0 && i < config->listener_count; i++) {
         err = check_listener(config, i, fault);
+        err = err == 0 ? check_listener_tls(config, i, fault) : err;
     }
     if (err == 0) {
         err = check_whole_seconds("channel", "history_meta_ttl",

@@ -338,7 +338,7 @@ bool config_needs_restart(const struct config *current, const struct config *nex
 {
     for (size_t i = 0; i < config_table.count; i++) {
         const struct row *row = &config_table.rows[i];
-        if ((row->flags & RESTART) != 0 && !store_equal(row, current, next)) {
+        if ((row->flags & RESTART) != 0 && !store_equal_for_restart(row, current, next)) {
             *ret_key = row->key;
             return true;
         }

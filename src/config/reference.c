@@ -121,10 +121,9 @@ static void put_values(struct page *page, const struct row *row)
     }
 }
 
-static void put_line(struct page *page, const char *prefix, const struct row *row,
-                     unsigned owner_flags)
+static void put_line(struct page *page, const char *prefix, const struct row *row)
 {
-    bool restart = ((row->flags | owner_flags) & RESTART) != 0;
+    bool restart = (row->flags & RESTART) != 0;
     put(page, "| `%s%s` | ", prefix, row->key);
     put_values(page, row);
     if (row->fallback == NULL) {
@@ -145,27 +144,48 @@ static void put_table_head(struct page *page)
     put(page, "\n| Setting | Value | Default | Takes effect | Meaning |\n|---|---|---|---|---|\n");
 }
 
-static void put_group(struct page *page, const struct row *group)
+// The rows of a table, groups opened.
+static void put_rows(struct page *page, const char *prefix, const struct table *table)
 {
-    char prefix[KEY_MAX];
-    snprintf(prefix, sizeof prefix, "%s.", group->key);
-    for (size_t i = 0; i < group->sub->count; i++) {
-        put_line(page, prefix, &group->sub->rows[i], group->flags);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct row *row = &table->rows[i];
+        char inner[KEY_MAX];
+        if (row->kind == ROW_GROUP) {
+            snprintf(inner, sizeof inner, "%s%s.", prefix, row->key);
+            put_rows(page, inner, row->sub);
+        } else {
+            put_line(page, prefix, row);
+        }
     }
 }
 
-static void put_list(struct page *page, const struct row *list)
+static void put_list(struct page *page, const char *outer, const struct row *list);
+
+// The lists among the rows of a table, each with a table of its own.
+static void put_lists(struct page *page, const char *prefix, const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char inner[KEY_MAX];
+        if (rows[i].kind == ROW_LIST) {
+            put_list(page, prefix, &rows[i]);
+        } else if (rows[i].kind == ROW_GROUP) {
+            snprintf(inner, sizeof inner, "%s%s.", prefix, rows[i].key);
+            put_lists(page, inner, rows[i].sub->rows, rows[i].sub->count);
+        }
+    }
+}
+
+static void put_list(struct page *page, const char *outer, const struct row *list)
 {
     char prefix[KEY_MAX];
-    snprintf(prefix, sizeof prefix, "%s[].", list->key);
-    put(page, "\n### %s[]\n", list->key);
+    snprintf(prefix, sizeof prefix, "%s%s[].", outer, list->key);
+    put(page, "\n### %s%s[]\n", outer, list->key);
     if (list->min > 0) {
         put(page, "\nDefault: `%s`\n", list->fallback);
     }
     put_table_head(page);
-    for (size_t i = 0; i < list->sub->count; i++) {
-        put_line(page, prefix, &list->sub->rows[i], list->flags);
-    }
+    put_rows(page, prefix, list->sub);
+    put_lists(page, prefix, list->sub->rows, list->sub->count);
 }
 
 // Rows [begin, end) are one section.
@@ -174,18 +194,9 @@ static void put_section(struct page *page, size_t begin, size_t end, int name_le
     const struct row *at = config_table.rows;
     put(page, "\n## %.*s\n", name_len, at[begin].key);
     put_table_head(page);
-    for (size_t i = begin; i < end; i++) {
-        if (at[i].kind == ROW_GROUP) {
-            put_group(page, &at[i]);
-        } else {
-            put_line(page, "", &at[i], 0);
-        }
-    }
-    for (size_t i = begin; i < end; i++) {
-        if (at[i].kind == ROW_LIST) {
-            put_list(page, &at[i]);
-        }
-    }
+    const struct table section = {at + begin, end - begin, 0};
+    put_rows(page, "", &section);
+    put_lists(page, "", section.rows, section.count);
 }
 
 int config_print_reference(struct buf *out)

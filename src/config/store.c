@@ -129,10 +129,14 @@ void store_clear(const struct table *table, void *base)
     }
 }
 
-static bool equal_all(const struct table *table, const void *a, const void *b)
+static bool equal_row(const struct row *row, const void *a, const void *b, unsigned skipped);
+
+// Rows with a flag of `skipped` are left out.
+static bool equal_all(const struct table *table, const void *a, const void *b, unsigned skipped)
 {
     for (size_t i = 0; i < table->count; i++) {
-        if (!store_equal(&table->rows[i], a, b)) {
+        const struct row *row = &table->rows[i];
+        if ((row->flags & skipped) == 0 && !equal_row(row, a, b, skipped)) {
             return false;
         }
     }
@@ -149,18 +153,19 @@ static bool equal_strings(const struct config_strings *a, const struct config_st
     return a->count == b->count;
 }
 
-static bool equal_lists(const struct row *row, const void *a, const void *b)
+static bool equal_lists(const struct row *row, const void *a, const void *b, unsigned skipped)
 {
     size_t count = store_count(row, a);
     for (size_t i = 0; count == store_count(row, b) && i < count; i++) {
-        if (!equal_all(row->sub, store_item_const(row, a, i), store_item_const(row, b, i))) {
+        if (!equal_all(row->sub, store_item_const(row, a, i), store_item_const(row, b, i),
+                       skipped)) {
             return false;
         }
     }
     return count == store_count(row, b);
 }
 
-bool store_equal(const struct row *row, const void *a, const void *b)
+static bool equal_row(const struct row *row, const void *a, const void *b, unsigned skipped)
 {
     const void *at_a = row_at_const(row, a);
     const void *at_b = row_at_const(row, b);
@@ -177,11 +182,21 @@ bool store_equal(const struct row *row, const void *a, const void *b)
     case ROW_STRINGS:
         return equal_strings(at_a, at_b);
     case ROW_GROUP:
-        return equal_all(row->sub, at_a, at_b);
+        return equal_all(row->sub, at_a, at_b, skipped);
     case ROW_LIST:
-        return equal_lists(row, a, b);
+        return equal_lists(row, a, b, skipped);
     }
     return false;
+}
+
+bool store_equal(const struct row *row, const void *a, const void *b)
+{
+    return equal_row(row, a, b, 0);
+}
+
+bool store_equal_for_restart(const struct row *row, const void *a, const void *b)
+{
+    return equal_row(row, a, b, RELOAD);
 }
 
 bool store_is_default(const struct table *table, const struct row *row, const void *base)

@@ -15,6 +15,9 @@ void store_clear(const struct table *table, void *base);
 // Whether the row has the same value in both.
 bool store_equal(const struct row *row, const void *a, const void *b);
 
+// The same, but rows inside of it that take effect on reload may differ.
+bool store_equal_for_restart(const struct row *row, const void *a, const void *b);
+
 // Whether `row`, one of `table`, has its default in `base`.
 bool store_is_default(const struct table *table, const struct row *row, const void *base);
 

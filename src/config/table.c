@@ -57,7 +57,39 @@ static const char *const formats[] = {"text", "json", NULL};
 static const char *const serves[] = {"public", "internal", NULL};
 static const char *const route_kinds[] = {"echo", "channel", "files", NULL};
 static const char *const queue_policies[] = {"disconnect", "drop_oldest", "conflate", NULL};
+static const char *const verify_modes[] = {"off", "request", "require", NULL};
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const error_modes[] = {"", "transport", NULL};
+
+#define ROW_OF struct config_certificate
+static const struct row certificate_rows[] = {
+    ROW("certificate", STRING, certificate, NULL, 1, 4095, RELOAD | REQUIRED,
+        "PEM file of the certificate, followed by those between it and its authority."),
+    ROW("key", STRING, key, NULL, 1, 4095, RELOAD | REQUIRED,
+        "PEM file of its private key, without a passphrase."),
+};
+static const struct table certificate_table = TABLE(certificate_rows);
+#undef ROW_OF
+
+#define ROW_OF struct config_listener_tls
+static const struct row listener_tls_rows[] = {
+    LIST("certificates", certificates, certificate_count, "[]", certificate_table, 0, 64, RELOAD,
+         "With one or more, the listener speaks TLS. The one whose names fit what a client asks "
+         "for is shown, the first one to everybody else. The files are read again on SIGHUP."),
+    CHOICE("client_verify", client_verify, "off", verify_modes, RELOAD,
+           "Whether clients are asked for a certificate: `request` takes those that have none, "
+           "`require` does not."),
+    ROW("client_ca", STRING, client_ca, "", 0, 4095, RELOAD,
+        "PEM file of the authorities that sign clients' certificates; needed for `client_verify`."),
+    CHOICE("min_version", min_version, "1.2", tls_versions, RELOAD, "The oldest version spoken."),
+    ROW("ciphers", STRING, ciphers, "", 0, 1024, RELOAD,
+        "Ciphers of TLS 1.2 in OpenSSL's notation; empty is those with forward secrecy and "
+        "authenticated encryption."),
+    ROW("session_tickets", BOOL, session_tickets, "true", 0, 0, RELOAD,
+        "Whether a client that comes back may resume its session."),
+};
+static const struct table listener_tls_table = TABLE(listener_tls_rows);
+#undef ROW_OF
 
 #define ROW_OF struct config_listener
 static const struct row listener_rows[] = {
@@ -73,6 +105,7 @@ static const struct row listener_rows[] = {
             "and health, which leave the public listeners once a listener has it."),
     ROW("backlog", INTEGER, backlog, "4096", 1, 65535, RESTART,
         "Connections the kernel may hold until they are accepted."),
+    GROUP("tls", tls, listener_tls_table, RELOAD, "TLS of this listener."),
 };
 static const struct table listener_table = TABLE(listener_rows);
 #undef ROW_OF
@@ -204,6 +237,13 @@ static const struct row rows[] = {
     ROW("websocket.compression_ratio_limit", INTEGER, websocket.compression_ratio_limit, "200", 1,
         10000, RELOAD,
         "Inflated bytes allowed for a compressed one, past the first MiB of a message."),
+
+    ROW("tls.handshake_timeout", DURATION, tls.handshake_timeout_ms, "10s", 50, 10 * MINUTE, RELOAD,
+        "Time for a whole TLS handshake."),
+    ROW("tls.handshakes_max", INTEGER, tls.handshakes_max, "1024", 1, 1000000, RELOAD,
+        "TLS handshakes under way at once; further connections are closed."),
+    ROW("tls.kernel", BOOL, tls.kernel, "true", 0, 0, RELOAD,
+        "Lets the kernel encrypt where it can (`tls` module); elsewhere it changes nothing."),
 
     ROW("sse.heartbeat_interval", DURATION, sse.heartbeat_interval_ms, "15s", 100, HOUR,
         RELOAD | ZERO, "Time between comments on a quiet event stream; 0 sends none."),

@@ -18,6 +18,24 @@ struct config_strings {
     size_t count;
 };
 
+enum config_client_verify { CLIENT_VERIFY_OFF, CLIENT_VERIFY_REQUEST, CLIENT_VERIFY_REQUIRE };
+enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
+
+struct config_certificate {
+    char *certificate; // PEM file, with its chain
+    char *key;         // PEM file
+};
+
+struct config_listener_tls {
+    struct config_certificate *certificates; // none: no TLS
+    size_t certificate_count;
+    char *client_ca;
+    int64_t client_verify; // enum config_client_verify
+    int64_t min_version;   // enum config_tls_version
+    char *ciphers;         // of TLS 1.2; "" = the good ones
+    bool session_tickets;
+};
+
 struct config_listener {
     char *name;
     char *address;                // IPv4 or IPv6 literal; "" with path
@@ -25,6 +43,7 @@ struct config_listener {
     char *path;                   // Unix socket; "" with address
     struct config_strings serves; // "public", "internal"
     int64_t backlog;
+    struct config_listener_tls tls;
 };
 
 enum config_route_kind { ROUTE_ECHO, ROUTE_CHANNEL, ROUTE_FILES };
@@ -93,6 +112,11 @@ struct config {
         int64_t compression_min_size;    // bytes
         int64_t compression_ratio_limit; // inflated : compressed
     } websocket;
+    struct {
+        int64_t handshake_timeout_ms;
+        int64_t handshakes_max; // under way at once in the process
+        bool kernel;            // the kernel makes the records, where it can
+    } tls;
     struct {
         int64_t heartbeat_interval_ms;
         int64_t retry_ms; // sent as the retry: field

@@ -136,3 +136,21 @@ Test(check, namespaces_have_names_of_their_own)
     cr_expect_eq(attempt_flag("channel.namespaces=[{\"name\": \"a\"}]").result, -EINVAL);
     EXPECT_OK(attempt_flag("channel.namespaces=[{\"name\": \"A-_.9\"}]"));
 }
+
+#define TLS(members) "{\"listeners\": [{\"name\": \"a\", \"tls\": {\"certificates\": [" members "]"
+#define PAIR "{\"certificate\": \"c.pem\", \"key\": \"k.pem\"}"
+
+Test(check, certificates_come_with_keys_and_verification_with_authorities)
+{
+    EXPECT_OK(attempt_file(TLS(PAIR) "}}]}"));
+    EXPECT_ERROR(attempt_file(TLS(PAIR ", {\"certificate\": \"d.pem\"}") "}}]}"),
+                 "FILE:1:97: listeners.0.tls.certificates.1.key: expected text of 1 to 4095 bytes, "
+                 "got nothing");
+    EXPECT_OK(attempt_file(TLS(PAIR) ", \"client_verify\": \"require\", \"client_ca\": \"x\"}}]}"));
+    EXPECT_ERROR(attempt_file(TLS(PAIR) ",\n\"client_verify\": \"require\"}}]}"),
+                 "FILE:1:30: listeners.0.tls.client_ca: expected client_verify and client_ca "
+                 "together, got only client_verify");
+    EXPECT_ERROR(attempt_file(TLS("") ",\n\"client_verify\": \"request\"}}]}"),
+                 "FILE:2:1: listeners.0.tls.client_verify: expected certificates with it, got "
+                 "none");
+}

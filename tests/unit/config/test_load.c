@@ -256,3 +256,20 @@ Test(load, restart_is_needed_for_what_threads_are_built_on)
         config_unref(all[i]);
     }
 }
+
+Test(load, certificates_of_a_listener_change_without_a_restart)
+{
+    struct config *current = must(attempt_flag("workers=1"));
+    struct config *secured = must(attempt_all(
+        BYTES_OF("{}"), NO_VARIABLES,
+        FLAGS("workers=1", "listeners.0.tls.certificates.0.certificate=a.pem",
+              "listeners.0.tls.certificates.0.key=b.pem", "listeners.0.tls.min_version=1.3")));
+    const char *key = "untouched";
+    cr_assert_eq(secured->listeners[0].tls.certificate_count, 1);
+    cr_expect_str_eq(secured->listeners[0].tls.certificates[0].key, "b.pem");
+    cr_expect_eq(secured->listeners[0].tls.min_version, CONFIG_TLS_1_3);
+    cr_expect(secured->listeners[0].tls.session_tickets);
+    cr_expect_not(config_needs_restart(current, secured, &key));
+    config_unref(current);
+    config_unref(secured);
+}
