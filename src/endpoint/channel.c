@@ -198,6 +198,7 @@ void channel_init(struct channel_target *channel, struct websocket_worker *worke
 {
     *channel = (struct channel_target){
         .target = {.sees_refusals = true,
+                   .takes_over = true,
                    .methods = 1u << HTTP_GET | 1u << HTTP_POST,
                    .on_head = channel_on_head,
                    .on_request = channel_on_request},

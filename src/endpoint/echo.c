@@ -61,7 +61,10 @@ void echo_init(struct echo_target *echo, struct websocket_worker *worker,
                const struct config_route *route)
 {
     *echo = (struct echo_target){
-        .target = {.sees_refusals = true, .methods = 1u << HTTP_GET, .on_request = echo_on_request},
+        .target = {.sees_refusals = true,
+                   .takes_over = true,
+                   .methods = 1u << HTTP_GET,
+                   .on_request = echo_on_request},
         .worker = worker,
         .route = route,
     };

@@ -125,6 +125,22 @@ bool http_refuse_limited(struct http_exchange *public)
     return true;
 }
 
+// Whose request it is. Who may get the connection for good is counted under that address before.
+static void find_client(struct exchange *exchange, const struct http_target *target)
+{
+    struct http_exchange *public = &exchange->public;
+    struct http_link *link = exchange->link;
+    struct conn *conn = link->conn;
+    bool is_secure = conn->listener != NULL && conn->listener->tls != NULL;
+    const struct addr *client = &public->from.client;
+
+    public->from = forwarded_find(&public->request, &link->server->trust, &link->peer, is_secure);
+    bool is_other = memcmp(client, &link->peer, sizeof(*client)) != 0;
+    if (target->takes_over && public->request.method == HTTP_GET && is_other) {
+        link->has_client = net_set_client(conn, client);
+    }
+}
+
 void exchange_open(struct exchange *exchange)
 {
     struct http_link *link = exchange->link;
@@ -134,7 +150,11 @@ void exchange_open(struct exchange *exchange)
 
     link->phase = has_body ? LINK_BODY : LINK_ANSWER;
     struct http_target *target = find_target(public);
-    if (target == NULL || (!target->sees_refusals && http_refuse_limited(public))) {
+    if (target == NULL) {
+        return;
+    }
+    find_client(exchange, target);
+    if (!target->sees_refusals && http_refuse_limited(public)) {
         return;
     }
     int status = target->on_head != NULL ? target->on_head(target, public) : 0;

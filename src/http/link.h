@@ -28,6 +28,7 @@ struct http_link {
     struct http_link *next;     // http_server.spare
     struct exchange *exchange;  // owned; NULL between requests
     struct scan scan;           // of the head that is arriving
+    struct addr peer;           // whose the connection is, as far as the net knows
     uint64_t sent_seen;         // conn->bytes_out when the deadline was looked at last
     uint8_t phase;              // enum link_phase
     uint8_t armed;              // enum link_deadline
@@ -36,6 +37,7 @@ struct http_link {
     bool is_throttled : 1;      // the next request waits until output has left
     bool had_request : 1;       // the first head is in
     bool renew : 1;             // the deadline starts anew
+    bool has_client : 1;        // the request's client is counted: net_set_client()
 };
 
 struct exchange {

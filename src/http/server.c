@@ -111,6 +111,10 @@ void link_responded(struct http_link *link, bool is_last, enum close_reason reas
         return;
     }
     link->phase = LINK_HEAD;
+    if (link->has_client) {
+        link->has_client = false;
+        net_reset_client(link->conn, &link->peer);
+    }
     if (!link->in_turn) {
         exchange_inter(link->exchange);
         link->exchange = NULL;
@@ -297,6 +301,7 @@ void http_begin(struct http_server *server, struct conn *conn)
     assert_always(limits->header_count_max <= HTTP_HEADERS_MAX);
     link->server = server;
     link->conn = conn;
+    link->peer = conn->peer;
     scan_begin(&link->scan);
     // An empty line before the head and the line ends come on top of what the limits count.
     conn->in_max = limits->request_line_max + limits->header_bytes_max + 8;

@@ -6,6 +6,7 @@
 #ifndef TIDEGATE_HTTP_SERVER_H
 #define TIDEGATE_HTTP_SERVER_H
 
+#include "tidegate/http/forwarded.h"
 #include "tidegate/http/request.h"
 #include "tidegate/http/router.h"
 #include "tidegate/net/conn.h"
@@ -17,6 +18,7 @@ struct http_link;
 struct http_target {
     unsigned methods;   // bits 1u << enum http_method that are allowed; others get 405 with Allow
     bool sees_refusals; // answers also on a connection that a limit refuses (conn->refusal)
+    bool takes_over;    // a GET may take the connection: its client is counted by address first
     unsigned serves;    // bits of listener.serves on which it exists; elsewhere it is 404
     // The head is there, the body (if any) is not: return 0 to go on, or a status to refuse with
     // before a byte of body is read. NULL: go on.
@@ -28,6 +30,7 @@ struct http_target {
 struct http_exchange {
     struct http_request request;
     struct router_match match;
+    struct forwarded from;      // whose request it is, behind all trusted proxies
     struct conn *conn;          // borrowed
     struct http_server *server; // borrowed
     void *owner;                // the target's while it answers late
@@ -49,9 +52,10 @@ struct http_limits {
 // What all HTTP connections of a worker share.
 struct http_server {
     struct http_limits limits;
-    const struct router *router; // borrowed; may be replaced between turns
-    bool is_draining;            // every response closes its connection
-    struct http_link *spare;     // states of connections that left HTTP, to be used again
+    const struct router *router;  // borrowed; may be replaced between turns
+    struct forwarded_trust trust; // as the router
+    bool is_draining;             // every response closes its connection
+    struct http_link *spare;      // states of connections that left HTTP, to be used again
     unsigned spare_count;
 };
 
