@@ -7,8 +7,7 @@
 
 #include "tidegate/base/metrics.h"
 
-// Encodes and frames; NULL when there is nothing to send (or no memory: then the message is lost
-// for this session, which the next offset shows).
+// Encodes and frames; NULL when there is nothing to send, or no memory.
 static struct blob *event_build(struct session *session, const struct event *event)
 {
     struct buf *scratch = &session->worker->scratch;
@@ -30,7 +29,7 @@ void session_tell(struct session *session, const struct event *event, uint32_t k
     }
 }
 
-// Builds the form this session is the first to need; NULL: nothing to send, or no memory.
+// Builds the form this session is the first to need; NULL: no memory.
 static struct blob *event_install(struct session *session, struct publication *publication)
 {
     struct event event = {.kind = EVENT_PUBLICATION, .publication = publication};
@@ -47,6 +46,8 @@ void session_tell_publication(struct session *session, struct publication *publi
     if (UNLIKELY(wire == NULL)) {
         wire = event_install(session, publication);
         if (wire == NULL) {
+            // No message may be missing in silence: who is closed comes back and recovers it.
+            session->sink->close(session, CLOSE_INSUFFICIENT_STATE);
             return;
         }
     }

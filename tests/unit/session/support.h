@@ -18,7 +18,8 @@ struct scene {
     struct config config;
     struct config_namespace kept; // "kept:": five entries of history
     struct session_worker worker;
-    unsigned frames; // framed by the sink
+    unsigned frames;    // framed by the sink
+    bool has_no_memory; // then nothing can be framed
 };
 
 // A session and what it was told: "started ... ".
@@ -41,7 +42,7 @@ static inline struct blob *client_frame(struct session *session, const struct ev
 {
     (void)session;
     scene_here->frames++;
-    if (payload.len == 0 && event->kind != EVENT_PUBLICATION) {
+    if (scene_here->has_no_memory || (payload.len == 0 && event->kind != EVENT_PUBLICATION)) {
         return NULL;
     }
     struct blob *blob = blob_try_create(payload.len + 1);

@@ -530,6 +530,26 @@ Test(session, a_session_that_ends_while_it_is_told_touches_nothing_of_it_any_mor
     }
 }
 
+Test(session, a_publication_that_no_memory_is_left_for_closes_instead_of_missing)
+{
+    struct scene scene;
+    struct client client;
+    scene_begin(&scene);
+    join_with(&client, &scene, &(struct session_options){.channel = BYTES_OF("kept:a")});
+    scene_deliver(&scene);
+    scene.has_no_memory = true;
+    scene_publish(&scene, "kept:a", "m");
+    scene_deliver(&scene);
+    cr_assert_eq(client.closes, 1);
+    cr_assert_eq(client.reason, CLOSE_INSUFFICIENT_STATE);
+    scene.has_no_memory = false;
+    scene_publish(&scene, "kept:a", "n");
+    scene_deliver(&scene);
+    cr_assert_eq(client.closes, 1);
+    client_end(&client);
+    scene_end(&scene);
+}
+
 Test(session, a_hub_without_room_closes_with_try_again_later)
 {
     struct scene scene;
