@@ -107,11 +107,17 @@ static int run_check(struct arguments *arguments)
         return EXIT_WRONG;
     }
     struct config *config = NULL;
+    struct app_error error;
     int status = load(&arguments->sources, &config);
     if (status != EXIT_SUCCESS) {
         return status;
     }
+    int checked = app_check(config, &error);
     config_unref(config);
+    if (checked < 0) {
+        fprintf(stderr, "%s: %s\n", arguments->sources.file, error.text);
+        return EXIT_WRONG;
+    }
     return printf("%s: ok\n", arguments->sources.file) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE
                                                                                   : EXIT_SUCCESS;
 }

@@ -33,6 +33,7 @@ struct app {
     struct worker *workers; // owned array
     unsigned worker_count;
     unsigned prepared; // workers that were initialized
+    struct tls_common *tls;
 };
 
 static void app_configure_log(const struct config *config)
@@ -135,7 +136,37 @@ static void app_destroy(struct app *app)
     mem_free(shared->mailboxes);
     mem_free(shared->metrics);
     mem_free((void *)shared->heartbeats_ms);
+    secrets_unref(shared->secrets);
+    tls_common_destroy(app->tls);
     config_unref(app->config);
+}
+
+// Reads certificates and keys; a mistake is logged.
+static int app_read_secrets(struct app *app, const struct config *config,
+                            struct secrets **ret_secrets)
+{
+    struct secrets_error error;
+    int result = secrets_create(config, app->tls, ret_secrets, &error);
+
+    if (result < 0) {
+        log_at(LOG_ERROR, "TLS cannot be used", log_text("error", error.text));
+    }
+    return result;
+}
+
+int app_check(const struct config *config, struct app_error *ret_error)
+{
+    struct tls_common *common = tls_common_create();
+    struct secrets_error error;
+    struct secrets *secrets = NULL;
+    int result = secrets_create(config, common, &secrets, &error);
+
+    if (result < 0) {
+        memcpy(ret_error->text, error.text, sizeof(error.text));
+    }
+    secrets_unref(secrets);
+    tls_common_destroy(common);
+    return result;
 }
 
 static int app_prepare(struct app *app)
@@ -149,7 +180,9 @@ static int app_prepare(struct app *app)
         log_at(LOG_ERROR, "OpenSSL has no SHA-1, which WebSocket handshakes need");
         return -ENOTSUP;
     }
+    app->tls = tls_common_create();
     error = error < 0 ? error : routes_check(config);
+    error = error < 0 ? error : app_read_secrets(app, config, &app->shared.secrets);
     error = error < 0 ? error : listeners_open(&app->listeners, config, app->worker_count);
     if (error < 0) {
         return error;
@@ -171,6 +204,7 @@ static void app_reload(struct app *app)
 {
     struct config_error error;
     struct config *next = NULL;
+    struct secrets *secrets = NULL;
     const char *key = NULL;
 
     if (config_load(app->sources, &next, &error) < 0) {
@@ -182,10 +216,13 @@ static void app_reload(struct app *app)
         config_unref(next);
         return;
     }
-    if (routes_check(next) < 0) {
+    if (routes_check(next) < 0 || app_read_secrets(app, next, &secrets) < 0) {
+        log_at(LOG_ERROR, "reload refused");
         config_unref(next);
         return;
     }
+    secrets_unref(app->shared.secrets);
+    app->shared.secrets = secrets;
     config_unref(app->config);
     app->config = next;
     app_configure_log(next);

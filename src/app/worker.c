@@ -39,19 +39,28 @@ static void worker_on_ended(void *context, const struct conn *conn, enum close_r
     struct worker *worker = context;
     int64_t rate = worker->session.config->log.rate_limit;
     char peer[ADDR_TEXT_MAX];
+    char via[ADDR_TEXT_MAX];
     uint32_t suppressed;
 
     if (!log_is_on(LOG_INFO) || !log_gate_pass(&worker_gate, (uint32_t)rate, &suppressed)) {
         return;
     }
-    log_at(LOG_INFO, "connection closed", log_text("peer", addr_print(&conn->peer, peer)),
-           log_text("listener", conn->listener->name), log_text("reason", close_row(reason)->text),
-           log_num("code", close_row(reason)->code),
-           log_num("age_ms", worker->loop.now_ms - conn->opened_ms),
-           log_num("bytes_in", (int64_t)conn->bytes_in),
-           log_num("bytes_out", (int64_t)conn->bytes_out),
-           log_num("messages_in", conn->messages_in), log_num("messages_out", conn->messages_out),
-           log_num("worker", worker->id), log_num("suppressed", suppressed));
+    const struct log_field fields[] = {
+        log_text("peer", addr_print(&conn->peer, peer)),
+        log_text("listener", conn->listener->name),
+        log_text("reason", close_row(reason)->text),
+        log_num("code", close_row(reason)->code),
+        log_num("age_ms", worker->loop.now_ms - conn->opened_ms),
+        log_num("bytes_in", (int64_t)conn->bytes_in),
+        log_num("bytes_out", (int64_t)conn->bytes_out),
+        log_num("messages_in", conn->messages_in),
+        log_num("messages_out", conn->messages_out),
+        log_num("worker", worker->id),
+        log_num("suppressed", suppressed),
+        // The proxy's, where it is not the client's own: last, so that it can be left out.
+        log_text("via", conn->via != NULL ? addr_print(conn->via, via) : NULL),
+    };
+    log_write(LOG_INFO, "connection closed", fields, ARRAY_LEN(fields) - (conn->via == NULL));
 }
 
 // --- step 2: messages ---
@@ -79,6 +88,28 @@ static void worker_on_lost(struct worker *worker, struct message *message)
     message->destroy(message);
 }
 
+// Whom this snapshot trusts. Nobody holds the old set: it is asked and forgotten.
+static void worker_apply_proxies(struct worker *worker)
+{
+    static const char *const names[] = {"x-forwarded-for", "forwarded", "x-real-ip"};
+    const struct config *config = worker->session.config;
+    const struct config_strings *networks = &config->client.trusted_proxies;
+    const struct config_strings *headers = &config->client.proxy_headers;
+    struct cidr_set *proxies =
+        cidr_set_create((const char *const *)networks->items, networks->count);
+    unsigned bits = 0;
+
+    assert_always(proxies != NULL);
+    for (size_t i = 0; i < headers->count * ARRAY_LEN(names); i++) {
+        bool is_it = strcmp(headers->items[i / ARRAY_LEN(names)], names[i % ARRAY_LEN(names)]) == 0;
+        bits |= is_it ? 1u << i % ARRAY_LEN(names) : 0; // in the order of FORWARDED_...
+    }
+    cidr_set_destroy(worker->proxies);
+    worker->proxies = proxies;
+    worker->net.proxies = proxies;
+    worker->http.trust = (struct forwarded_trust){proxies, bits};
+}
+
 static void worker_apply_config(struct worker *worker)
 {
     const struct config *config = worker->session.config;
@@ -94,11 +125,22 @@ static void worker_apply_config(struct worker *worker)
         .header_count_max = (uint32_t)config->http.header_count_limit,
         .body_max = (uint32_t)config->http.body_size_limit,
     };
+    worker_apply_proxies(worker);
     worker->http.router = routes_router(routes);
     // A request whose body is still arriving points at its target: the old routes outlive it.
     routes_retire(worker->routes, &worker->retired,
                   worker->loop.now_ms + config->http.body_timeout_ms + RETIRE_MS);
     worker->routes = routes;
+}
+
+// Connections that come from now on speak with these; the others keep what they began with.
+static void worker_take_secrets(struct worker *worker, struct secrets *secrets)
+{
+    for (size_t i = 0; i < secrets->count; i++) {
+        worker->listeners[i].tls = secrets->items[i];
+    }
+    secrets_unref(worker->secrets);
+    worker->secrets = secrets_ref(secrets);
 }
 
 static void worker_on_config(struct worker *worker, struct message *message)
@@ -107,6 +149,7 @@ static void worker_on_config(struct worker *worker, struct message *message)
 
     config_unref(worker->session.config);
     worker->session.config = config_ref(posted->config);
+    worker_take_secrets(worker, posted->secrets);
     worker_apply_config(worker);
     message->destroy(message);
 }
@@ -211,6 +254,8 @@ static void worker_begin(struct worker *worker)
         listener->name = item->config->name;
         listener->serves = item->serves;
         listener->is_unix = item->is_unix;
+        listener->proxy_trusted = item->proxy_trusted;
+        listener->proxy_timeout_ms = item->config->proxy_timeout_ms;
         error = listener_start(listener, &worker->net, item->fds[worker->id]);
         assert_always(error == 0);
         item->fds[worker->id] = LISTENING_TAKEN;
@@ -238,6 +283,19 @@ static void *worker_main(void *argument)
 
 // --- made and freed by the main thread ---
 
+// What a peer gets that speaks HTTP where TLS is spoken.
+static struct blob *worker_refusal_plain(void)
+{
+    static const char text[] =
+        "HTTP/1.1 400 Bad Request\r\nServer: tidegate\r\nContent-Type: application/json\r\n"
+        "Connection: close\r\nContent-Length: 70\r\n\r\n"
+        "{\"error\":{\"status\":400,\"message\":\"this port speaks HTTPS, not HTTP\"}}\n";
+    struct blob *blob = blob_try_copy(bytes_make(text, sizeof(text) - 1));
+
+    assert_always(blob != NULL);
+    return blob;
+}
+
 int worker_init(struct worker *worker, unsigned id, struct worker_shared *shared,
                 struct config *config)
 {
@@ -260,6 +318,7 @@ int worker_init(struct worker *worker, unsigned id, struct worker_shared *shared
         .on_accepted = worker_on_accepted,
         .on_ended = worker_on_ended,
         .context = worker,
+        .refusal_plain = worker_refusal_plain(),
     };
     net_init(&worker->net, &options);
     slots_init(&worker->slots, (uint16_t)id);
@@ -268,6 +327,7 @@ int worker_init(struct worker *worker, unsigned id, struct worker_shared *shared
                         shared->broker, config);
     websocket_worker_init(&worker->websocket, &worker->session);
     worker->listeners = mem_zalloc(shared->listeners->count * sizeof(*worker->listeners));
+    worker_take_secrets(worker, shared->secrets);
     shared->mailboxes[id] = &worker->mailbox;
     atomic_store(&shared->heartbeats_ms[id], worker->loop.now_ms);
     return 0;
@@ -326,6 +386,7 @@ static void config_message_destroy(struct message *message)
     struct config_message *posted = container_of(message, struct config_message, message);
 
     config_unref(posted->config);
+    secrets_unref(posted->secrets);
     mem_free(posted);
 }
 
@@ -336,6 +397,7 @@ void worker_post_config(struct worker *worker, struct config *config)
     posted->message.kind = MESSAGE_CONFIG;
     posted->message.destroy = config_message_destroy;
     posted->config = config_ref(config);
+    posted->secrets = secrets_ref(worker->shared->secrets);
     mailbox_post(&worker->mailbox, &posted->message);
 }
 
@@ -354,6 +416,8 @@ void worker_finish(struct worker *worker)
     routes_retire(worker->routes, &worker->retired, 0);
     routes_bury(&worker->retired, INT64_MAX);
     session_worker_finish(&worker->session);
+    cidr_set_destroy(worker->proxies);
     mem_free(worker->listeners);
+    secrets_unref(worker->secrets);
     loop_finish(&worker->loop);
 }

@@ -11,6 +11,7 @@
 
 #include "listeners.h"
 #include "routes.h"
+#include "secrets.h"
 
 // What all workers are made with; borrowed, owned by the main thread.
 struct worker_shared {
@@ -18,6 +19,7 @@ struct worker_shared {
     struct broker *broker;
     struct census *census;
     struct listeners *listeners;
+    struct secrets *secrets; // of the snapshot in use; the main thread's alone
     struct mailbox **mailboxes;
     struct metrics **metrics;
     _Atomic int64_t *heartbeats_ms; // by worker: when its last turn began
@@ -45,6 +47,8 @@ struct worker {
     struct api_worker api;
     struct admin_worker admin;
     struct routes *routes;
+    struct cidr_set *proxies;   // owned; trusted to tell whose a request is
+    struct secrets *secrets;    // counted; what the listeners' TLS is borrowed from
     struct list retired;        // routes of earlier snapshots that a request may still use
     struct listener *listeners; // owned array
     struct timer tick;          // once a second: sweeping, gauges
@@ -63,7 +67,8 @@ struct worker {
 // A CONFIG message: the snapshot a worker is to use from now on.
 struct config_message {
     struct message message;
-    struct config *config; // counted
+    struct config *config;   // counted
+    struct secrets *secrets; // counted
 };
 
 // Prepares the worker (main thread) without starting it: 0 or -errno.
@@ -76,7 +81,7 @@ int worker_start(struct worker *worker) ATTR_MUST_CHECK;
 // Posts a STOP: drain and end. Any thread.
 void worker_post_stop(struct worker *worker);
 
-// Posts a new snapshot. Any thread.
+// Posts a new snapshot, and the secrets that are shared now. Main thread.
 void worker_post_config(struct worker *worker, struct config *config);
 
 // Waits for the thread's end (main thread).

@@ -46,8 +46,10 @@ struct tls_common *tls_common_create(void)
 
 void tls_common_destroy(struct tls_common *common)
 {
-    tls_tickets_destroy(common->tickets);
-    mem_free(common);
+    if (common != NULL) {
+        tls_tickets_destroy(common->tickets);
+        mem_free(common);
+    }
 }
 
 bool tls_enter(struct tls *tls)

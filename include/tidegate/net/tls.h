@@ -46,7 +46,7 @@ struct tls_error {
     char text[512];
 };
 
-// What all listeners of the process share. Destroyed after the last connection.
+// What all listeners of the process share. Destroyed after the last connection; NULL is allowed.
 struct tls_common *tls_common_create(void);
 void tls_common_destroy(struct tls_common *common);
 
