@@ -4,6 +4,7 @@
 
 #include "listeners.h"
 
+#include "tidegate/base/assert.h"
 #include "tidegate/base/log.h"
 #include "tidegate/base/mem.h"
 #include "tidegate/net/listener.h"
@@ -53,6 +54,11 @@ static int listening_open(struct listening *item, const struct config_listener *
                                .serves = listeners_bits(config),
                                .is_unix = config->path[0] != '\0',
                                .fds = mem_alloc(worker_count * sizeof(int))};
+    if (config->proxy_protocol == PROXY_PROTOCOL_REQUIRED) {
+        item->proxy_trusted = cidr_set_create((const char *const *)config->proxy_trusted.items,
+                                              config->proxy_trusted.count);
+        assert_always(item->proxy_trusted != NULL);
+    }
     for (unsigned i = 0; i < worker_count; i++) {
         item->fds[i] = -1;
     }
@@ -107,6 +113,7 @@ void listeners_close(struct listeners *listeners)
             unlink(item->config->path);
         }
         mem_free(item->fds);
+        cidr_set_destroy(item->proxy_trusted);
     }
     mem_free(listeners->items);
     *listeners = (struct listeners){0};

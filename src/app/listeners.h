@@ -3,7 +3,7 @@
 #define TIDEGATE_APP_LISTENERS_H
 
 #include "tidegate/config/config.h"
-#include "tidegate/net/addr.h"
+#include "tidegate/net/cidr.h"
 
 enum { LISTENER_PUBLIC = 1, LISTENER_INTERNAL = 2 };
 
@@ -13,7 +13,8 @@ struct listening {
     const struct config_listener *config; // borrowed from the snapshot the process started with
     unsigned serves;
     bool is_unix;
-    int *fds; // owned array; one a worker; -1: not opened
+    struct cidr_set *proxy_trusted; // owned; NULL: no PROXY header
+    int *fds;                       // owned array; one a worker; -1: not opened
 };
 
 struct listeners {

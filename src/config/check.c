@@ -210,6 +210,7 @@ int check_settings(const struct config *config, struct fault *fault)
 {
     int err = check_required(config, fault);
     err = err == 0 ? check_client(config, fault) : err;
+    err = err == 0 ? check_networks(config, fault) : err;
     for (size_t i = 0; err == 0 && i < config->listener_count; i++) {
         err = check_listener(config, i, fault);
         err = err == 0 ? check_listener_tls(config, i, fault) : err;

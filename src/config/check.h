@@ -13,6 +13,9 @@ int check_settings(const struct config *config, struct fault *fault) ATTR_MUST_C
 // routes before it.
 int check_route(const struct config *config, size_t index, struct fault *fault) ATTR_MUST_CHECK;
 
+// The part of it that concerns lists of networks.
+int check_networks(const struct config *config, struct fault *fault) ATTR_MUST_CHECK;
+
 // Whether `name` is letters, digits and "-_." only, at least `min` of them.
 bool check_is_name(struct bytes name, size_t min);
 

@@ -59,6 +59,8 @@ static const char *const route_kinds[] = {"echo", "channel", "files", NULL};
 static const char *const queue_policies[] = {"disconnect", "drop_oldest", "conflate", NULL};
 static const char *const verify_modes[] = {"off", "request", "require", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+static const char *const proxy_modes[] = {"off", "required", NULL};
+static const char *const proxy_headers[] = {"x-forwarded-for", "forwarded", "x-real-ip", NULL};
 static const char *const error_modes[] = {"", "transport", NULL};
 
 #define ROW_OF struct config_certificate
@@ -105,6 +107,14 @@ static const struct row listener_rows[] = {
             "and health, which leave the public listeners once a listener has it."),
     ROW("backlog", INTEGER, backlog, "4096", 1, 65535, RESTART,
         "Connections the kernel may hold until they are accepted."),
+    CHOICE("proxy_protocol", proxy_protocol, "off", proxy_modes, RESTART,
+           "`required`: each connection begins with a PROXY header, version 1 or 2, that names the "
+           "client."),
+    ROW("proxy_trusted", STRINGS, proxy_trusted, "", 0, CONFIG_STRINGS_MAX, RESTART,
+        "Networks of the balancers whose PROXY header is believed, as `10.0.0.0/8`, or `unix`; "
+        "others are closed."),
+    ROW("proxy_timeout", DURATION, proxy_timeout_ms, "3s", 50, MINUTE, RESTART,
+        "Time for a whole PROXY header."),
     GROUP("tls", tls, listener_tls_table, RELOAD, "TLS of this listener."),
 };
 static const struct table listener_table = TABLE(listener_rows);
@@ -200,6 +210,14 @@ static const struct row rows[] = {
         10000000, RELOAD,
         "New connections in a second from one address (IPv6: a /64); more are told 429. 0 is any "
         "number."),
+    ROW("client.trusted_proxies", STRINGS, client.trusted_proxies, "", 0, CONFIG_STRINGS_MAX,
+        RELOAD,
+        "Networks of the proxies whose headers say who the client is, as `10.0.0.0/8`, or `unix`; "
+        "limits by address then count that client, not them."),
+    CHOICES("client.proxy_headers", client.proxy_headers, "x-forwarded-for forwarded x-real-ip",
+            proxy_headers, 1, 3, RELOAD,
+            "The headers that those proxies set themselves. Of several in a request, one counts: "
+            "X-Forwarded-For before Forwarded before X-Real-IP."),
     ROW("client.memory_watermark", SIZE, client.memory_watermark, "0", 0, 1024 * GIB, RELOAD,
         "Resident memory above which new connections are told 503 and /readyz fails; 0 is none."),
     ROW("client.messages_per_second", INTEGER, client.messages_per_second, "0", 0, 10000000, RELOAD,

@@ -36,6 +36,8 @@ struct config_listener_tls {
     bool session_tickets;
 };
 
+enum config_proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_REQUIRED };
+
 struct config_listener {
     char *name;
     char *address;                // IPv4 or IPv6 literal; "" with path
@@ -43,6 +45,9 @@ struct config_listener {
     char *path;                   // Unix socket; "" with address
     struct config_strings serves; // "public", "internal"
     int64_t backlog;
+    int64_t proxy_protocol;              // enum config_proxy_protocol
+    struct config_strings proxy_trusted; // networks
+    int64_t proxy_timeout_ms;
     struct config_listener_tls tls;
 };
 
@@ -88,18 +93,20 @@ struct config {
         struct config_strings allowed_origins;
         int64_t ping_interval_ms;
         int64_t pong_timeout_ms;
-        int64_t close_timeout_ms;            // the peer's time to answer a close frame
-        int64_t queue_max_size;              // bytes
-        int64_t connection_limit;            // open at once, 0 = none
-        int64_t connections_per_address;     // 0 = none
-        int64_t connection_rate_limit;       // new in a second, 0 = any
-        int64_t connection_rate_per_address; // new in a second from one, 0 = any
-        int64_t memory_watermark;            // resident bytes, 0 = none
-        int64_t messages_per_second;         // of one connection, 0 = any
-        int64_t bytes_per_second;            // from one connection, 0 = any
-        int64_t pings_per_second;            // of one connection, 0 = any
-        int64_t connection_lifetime_ms;      // about so long, 0 = for ever
-        int64_t channel_limit;               // subscriptions of one connection
+        int64_t close_timeout_ms;              // the peer's time to answer a close frame
+        int64_t queue_max_size;                // bytes
+        int64_t connection_limit;              // open at once, 0 = none
+        int64_t connections_per_address;       // 0 = none
+        int64_t connection_rate_limit;         // new in a second, 0 = any
+        int64_t connection_rate_per_address;   // new in a second from one, 0 = any
+        struct config_strings trusted_proxies; // networks
+        struct config_strings proxy_headers;   // that those write: "x-forwarded-for" and so on
+        int64_t memory_watermark;              // resident bytes, 0 = none
+        int64_t messages_per_second;           // of one connection, 0 = any
+        int64_t bytes_per_second;              // from one connection, 0 = any
+        int64_t pings_per_second;              // of one connection, 0 = any
+        int64_t connection_lifetime_ms;        // about so long, 0 = for ever
+        int64_t channel_limit;                 // subscriptions of one connection
         int64_t recovery_max_publication_limit;
     } client;
     struct {
