@@ -1,4 +1,5 @@
-"""Asynchronous peers for the fault tests: a WebSocket client, an event stream reader and HTTP calls.
+"""Asynchronous peers for the fault tests: a WebSocket client, an event stream reader, HTTP calls.
+
 They read strictly (a byte out of place is an error), and know three ends only: what was expected,
 `Closed` (the connection ended, which faults may cause) and a deadline that passed, which is a
 failure always."""
@@ -177,7 +178,8 @@ class Events(Connection):
     async def open(cls, address, path, last=None):
         self = await super().open(address)
         try:
-            headers = [("Accept", "text/event-stream")] + ([("Last-Event-ID", last)] if last else [])
+            headers = [("Accept", "text/event-stream")]
+            headers += [("Last-Event-ID", last)] if last else []
             await self.send(httpraw.head_of("GET", path, headers))
             status, headers = await self.head()
             if status == 503:

@@ -33,7 +33,7 @@ JOBS = 2 * (os.cpu_count() or 2)
 SANITIZED = gateway.BINARY
 PLAIN = os.environ.get("TIDEGATE_BIN_PLAIN")
 LIBRARY = os.environ.get("TIDEGATE_FAULTS_LIBRARY",
-                         str(pathlib.Path(SANITIZED).parent / "tests" / "libfaults.so"))
+                         str(pathlib.Path(SANITIZED).parent / "tests" / "faults" / "libfaults.so"))
 MODES = list(workload.MODES)
 NEEDS_PLAIN = ("memory",)
 

@@ -325,10 +325,10 @@ class Run:
             data = json.loads(await http.surely("POST", "/api/channels", b"{}"))
             known = {name: entry["num_clients"] for name, entry
                      in data["result"]["channels"].items()}
-            if known.get(CHANNEL, 0) >= 8 and known.get("live", 0) >= 2:
+            is_complete = known.get(CHANNEL, 0) >= 8 and known.get("live", 0) >= 2
+            if is_complete or (self.mode not in ("soft", "slow")
+                               and time.monotonic() - began > 1):
                 http.finish()
-                return
-            if self.mode not in ("soft", "slow") and time.monotonic() - began > 1:
                 return
             if time.monotonic() - began > QUIET:
                 raise Broken(f"a hang: never subscribed: {known}")
@@ -515,7 +515,9 @@ def read_report(path):
 async def go(seed, under_test):
     run = Run(seed, under_test, under_test.address())
     await run.work()
-    data = await peers.Http(run.address).surely("GET", "/livez")
+    http = peers.Http(run.address)
+    data = await http.surely("GET", "/livez")
+    http.finish()
     if json.loads(data) != {"status": "ok"}:
         raise Broken(f"/livez said {data!r}")
     await run.stop()

@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TIDEGATE_TEST_BUILD", ROOT / "build-tests")).resolve()
 BUILD_THREADS = pathlib.Path(
     os.environ.get("TIDEGATE_TEST_BUILD_THREADS", ROOT / "build-threads")).resolve()
+BUILD_PLAIN = pathlib.Path(
+    os.environ.get("TIDEGATE_TEST_BUILD_PLAIN", ROOT / "build-plain")).resolve()
 RUN_FILE = ROOT / "tests" / "support" / "runfile.py"
 LINE = re.compile(r"(ok|not ok|skip)(?: \d+)?(?: - |\s+)(.*)")
 SANITIZER = re.compile(r"(ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer"
@@ -232,6 +234,16 @@ def integration(word):
     return python_files("integration", word, AT_ONCE + 1, {"TIDEGATE_BIN": str(binary())})
 
 
+def faults(word):
+    broken = build_sanitized() or build(BUILD_PLAIN, "-Dtests=false", "--buildtype=release")
+    if broken:
+        broken.show()
+        return [broken]
+    return python_files("faults", word, 1, {
+        "TIDEGATE_BIN": str(binary()), "TIDEGATE_BIN_PLAIN": str(BUILD_PLAIN / "tidegate"),
+        "TIDEGATE_FAULTS_LIBRARY": str(BUILD / "tests" / "faults" / "libfaults.so")})
+
+
 def browser(word):
     broken = build_sanitized()
     if broken:
@@ -250,7 +262,7 @@ def tidy(word):
 
 
 SUITES = {"tidy": tidy, "unit": unit, "threads": threads, "integration": integration,
-          "browser": browser}
+          "faults": faults, "browser": browser}
 
 
 def main():
