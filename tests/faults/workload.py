@@ -3,11 +3,9 @@ hold whatever fails (README.md). Everything a run does, but for timing, follows 
 
 import asyncio
 import json
-import os
 import pathlib
 import random
 import re
-import signal
 import subprocess
 import tempfile
 import time
@@ -56,6 +54,9 @@ def settings(seed):
         (names.QUEUE_MAX, MODES[mode_of(seed)]["queue"]), (names.CLOSE_TIMEOUT, "1s"),
         (names.MESSAGE_SIZE, 1 << 20),
         workers=source.randint(1, 3),
+        listeners=gateway.BASE["listeners"] + [
+            {"name": "secure", "address": "127.0.0.1", "port": 0, "serves": ["public"],
+             "tls": {"certificates": [{"certificate": "cert.pem", "key": "key.pem"}]}}],
         channel={"namespaces": [{"name": "kept", "history_size": 5000, "history_ttl": "10m"}]},
         routes=[
             {"path": "/echo", "kind": "echo"},
@@ -86,6 +87,7 @@ class Follower:
 
     def __init__(self, run, kind, path, recovers=False):
         self.run, self.kind, self.path, self.recovers = run, kind, path, recovers
+        self.address = run.any_address()
         self.connections = []  # lists of (offset or None, who, number)
         self.sent = []         # of each connection: numbers it published
         self.position = 0
@@ -108,7 +110,7 @@ class Follower:
                 await asyncio.sleep(0.01)
 
     async def visit(self):
-        address = self.run.address
+        address = self.address
         since = f"{self.epoch}:{self.position}"
         if self.kind == "sse":
             self.ws = await peers.Events.open(address, self.path, since)
@@ -162,8 +164,10 @@ class Follower:
 class Run:
     """The run of one seed."""
 
-    def __init__(self, seed, under_test, address):
-        self.seed, self.gateway, self.address = seed, under_test, address
+    def __init__(self, seed, under_test):
+        self.seed, self.gateway = seed, under_test
+        self.address = under_test.address("main")
+        self.secure = (*under_test.address("secure"), "tls")
         self.mode = mode_of(seed)
         self.source = random.Random(seed + 2)
         self.acked = {}       # (who, number) -> offset
@@ -183,6 +187,10 @@ class Run:
             Follower(self, "live", "/channels/live"),
         ]
         self.talker = self.followers[5]
+
+    def any_address(self):
+        """Half of the clients come over TLS."""
+        return self.source.choice([self.address, self.secure])
 
     def on_closed(self, who, closed, connection=None):
         """A connection ended: in some modes nothing may do that."""
@@ -217,7 +225,7 @@ class Run:
         http.finish()
 
     async def poster(self):
-        http = peers.Http(self.address)
+        http = peers.Http(self.any_address())
         for number in range(1, PUBLICATIONS + 1):
             await self.post(http, "post", number, self.size())
         http.finish()
@@ -247,10 +255,10 @@ class Run:
             await asyncio.sleep(0.005)
 
     async def echo(self):
-        ws, left = None, ECHOES
+        ws, left, address = None, ECHOES, self.any_address()
         while left > 0:
             try:
-                ws = ws or await peers.WebSocket.open(self.address, "/echo")
+                ws = ws or await peers.WebSocket.open(address, "/echo")
                 texts = [b"%d:" % i + b"x" * self.size() for i in range(self.source.randint(1, 4))]
                 for text in texts:
                     await ws.say(text)
@@ -267,22 +275,24 @@ class Run:
     async def visitor(self, number):
         """Comes, does something, and vanishes in the middle of it."""
         await asyncio.sleep(self.source.random() * 0.3)
+        address = self.any_address()
         try:
             if number % 3 == 0:
-                ws = await peers.Connection.open(self.address)
+                # In the clear, whatever the listener speaks.
+                ws = await peers.Connection.open(address[:2])
                 await ws.send(b"GET /echo HTTP/1.1\r\nHost: a\r\nUpgr"[:self.source.randint(0, 35)])
             elif number % 3 == 1:
-                ws = await peers.WebSocket.open(self.address, "/echo")
+                ws = await peers.WebSocket.open(address, "/echo")
                 await ws.send(peers.frame(1, b"y" * 3000)[:self.source.randint(1, 3000)])
             else:
-                ws = await peers.WebSocket.open(self.address, f"/channels/{CHANNEL}?history=50")
+                ws = await peers.WebSocket.open(address, f"/channels/{CHANNEL}?history=50")
             await asyncio.sleep(self.source.random() * 0.05)
             ws.abort()
         except Closed as closed:
             self.on_closed("visitor", closed)
 
     async def files(self):
-        http = peers.Http(self.address)
+        http = peers.Http(self.any_address())
         for _ in range(3):
             try:
                 status, data = await http.call("GET", "/files/big.txt")
@@ -416,7 +426,7 @@ class Run:
         stayers = []
         for path in ("/echo", f"/channels/{CHANNEL}?history=9", "/drop"):
             try:
-                stayers.append(await peers.WebSocket.open(self.address, path))
+                stayers.append(await peers.WebSocket.open(self.any_address(), path))
             except Closed:
                 pass
         await asyncio.gather(asyncio.get_running_loop().run_in_executor(None, self.gateway.stop),
@@ -497,6 +507,14 @@ class Run:
 FILE = b"".join(b"%07d\n" % i for i in range(FILE_SIZE // 8))
 
 
+def make_certificate(folder):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2",
+         "-subj", "/CN=localhost"], check=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+
+
 def preload(binary, library):
     """What to load first: a sanitizer's library stays in front of ours."""
     listed = subprocess.run(["ldd", binary], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -513,7 +531,7 @@ def read_report(path):
 
 
 async def go(seed, under_test):
-    run = Run(seed, under_test, under_test.address())
+    run = Run(seed, under_test)
     await run.work()
     http = peers.Http(run.address)
     data = await http.surely("GET", "/livez")
@@ -534,6 +552,7 @@ def run_seed(seed, binary, library):
         folder = pathlib.Path(folder)
         (folder / "site").mkdir()
         (folder / "site" / "big.txt").write_bytes(FILE)
+        make_certificate(folder)
         report = folder / "report"
         under_test = gateway.Gateway(settings(seed), folder=str(folder), env={
             "LD_PRELOAD": preload(binary, library),
