@@ -198,7 +198,9 @@ void json_put_real(struct json_writer *writer, double value)
             break;
         }
     }
-    put_value(writer, bytes_make(text, (size_t)len));
+    // "-0" would read back as an integer, and those have no such zero.
+    bool is_minus_zero = value == 0 && signbit(value);
+    put_value(writer, is_minus_zero ? BYTES_OF("-0.0") : bytes_make(text, (size_t)len));
 }
 
 void json_put_bool(struct json_writer *writer, bool value)
