@@ -21,6 +21,8 @@ BUILD_THREADS = pathlib.Path(
     os.environ.get("TIDEGATE_TEST_BUILD_THREADS", ROOT / "build-threads")).resolve()
 BUILD_PLAIN = pathlib.Path(
     os.environ.get("TIDEGATE_TEST_BUILD_PLAIN", ROOT / "build-plain")).resolve()
+BUILD_FUZZ = pathlib.Path(
+    os.environ.get("TIDEGATE_TEST_BUILD_FUZZ", ROOT / "build-fuzz")).resolve()
 RUN_FILE = ROOT / "tests" / "support" / "runfile.py"
 LINE = re.compile(r"(ok|not ok|skip)(?: \d+)?(?: - |\s+)(.*)")
 SANITIZER = re.compile(r"(ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer"
@@ -117,14 +119,14 @@ def all_at_once(jobs, count=AT_ONCE):
     return outcomes
 
 
-def build(folder, *options):
-    """Sets up (once) and compiles; an Outcome only when that failed."""
+def build(folder, *options, env=None, targets=()):
+    """Sets up (once) and compiles, all or `targets`; an Outcome only when that failed."""
     if not (folder / "build.ninja").exists():
         outcome, status = run(f"set up {folder.name}",
-                              ["meson", "setup", str(folder), *options])
+                              ["meson", "setup", str(folder), *options], env=env)
         if status != 0:
             return outcome.fail("meson setup failed")
-    outcome, status = run(f"build {folder.name}", ["meson", "compile", "-C", str(folder)],
+    outcome, status = run(f"build {folder.name}", ["meson", "compile", "-C", str(folder), *targets],
                           timeout=1800)
     if status != 0:
         return outcome.fail("the build failed")
@@ -188,8 +190,11 @@ def unit(word):
     if broken:
         broken.show()
         return [broken]
-    tests = [(name, command) for name, command in meson_tests(BUILD, "unit") if word in name]
-    return all_at_once([lambda n=name, c=command: run_criterion(n, c) for name, command in tests])
+    jobs = [lambda n=name, c=command: run_criterion(n, c)
+            for name, command in meson_tests(BUILD, "unit") if word in name]
+    jobs += [lambda n=name, c=command: judge(*run(n, c))
+             for name, command in meson_tests(BUILD, "fuzz") if word in name]
+    return all_at_once(jobs)
 
 
 def threads(word):
@@ -261,13 +266,43 @@ def tidy(word):
                                                 "TIDEGATE_BUILD": str(BUILD)})
 
 
+def fuzz(word):
+    """Each fuzzer for TIDEGATE_FUZZ_SECONDS. What it finds stays in the corpus of its target."""
+    broken = build(BUILD_FUZZ, "-Dtests=fuzz", "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                   "-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=all", "-Dwerror=false",
+                   "--buildtype=debugoptimized", env={"CC": "clang"}, targets=["fuzz"])
+    if broken:
+        broken.show()
+        return [broken]
+    seconds = int(os.environ.get("TIDEGATE_FUZZ_SECONDS", "60"))
+
+    def job(corpus):
+        words = ROOT / "tests" / "fuzz" / f"{corpus.name}.dict"
+        with tempfile.TemporaryDirectory(prefix="tidegate-fuzz-") as fresh:
+            command = [str(BUILD_FUZZ / "tests" / "fuzz" / f"fuzz_{corpus.name}"),
+                       f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=1500",
+                       f"-artifact_prefix={corpus}/found_",
+                       *([f"-dict={words}"] if words.exists() else []), fresh, str(corpus)]
+            outcome, status = run(f"fuzz/{corpus.name}", command, timeout=seconds + 180)
+        if status == 0:
+            outcome.passed = 1
+            return outcome
+        return outcome.fail("took too long" if status is None else
+                            f"an input was found: {corpus.relative_to(ROOT)}/found_*")
+
+    folders = sorted((ROOT / "tests" / "fuzz" / "corpus").iterdir())
+    return all_at_once([lambda c=corpus: job(c) for corpus in folders if word in corpus.name], 2)
+
+
 SUITES = {"tidy": tidy, "unit": unit, "threads": threads, "integration": integration,
-          "faults": faults, "browser": browser}
+          "faults": faults, "browser": browser,
+          "fuzz": fuzz}
+DEFAULT = [name for name in SUITES if name != "fuzz"]
 
 
 def main():
     passed = failed = skipped = 0
-    for argument in sys.argv[1:] or list(SUITES):
+    for argument in sys.argv[1:] or DEFAULT:
         suite, _, word = argument.partition(":")
         print(f"{suite}:", flush=True)
         began = time.monotonic()

@@ -1,0 +1,63 @@
+// The PROXY protocol: a header is whole at exactly one length, wants more at every shorter one, and
+// bytes behind it change nothing.
+#include "fuzz.h"
+
+#include "tidegate/net/proxy_protocol.h"
+
+struct outcome {
+    int result;
+    struct proxy_header header;
+    const char *problem;
+};
+
+static struct outcome parse(struct bytes in)
+{
+    // In a block of its own: a prefix of the input must not be read past.
+    struct outcome outcome = {0};
+    char *copy = malloc(in.len);
+    memcpy(copy, in.at, in.len);
+    outcome.result =
+        proxy_protocol_parse(bytes_make(copy, in.len), &outcome.header, &outcome.problem);
+    free(copy);
+    return outcome;
+}
+
+static bool is_same(const struct outcome *a, const struct outcome *b)
+{
+    return a->result == b->result && a->problem == b->problem &&
+           (a->result != 1 ||
+            (a->header.len == b->header.len && a->header.has_source == b->header.has_source &&
+             (!a->header.has_source ||
+              memcmp(&a->header.source, &b->header.source, sizeof(a->header.source)) == 0)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bytes input = bytes_make(data, size);
+    struct outcome first = {0};
+    size_t len = 1;
+    size_t step = size > 600 ? 37 : 1;
+    if (size == 0) {
+        return 0;
+    }
+    // The shortest beginning that is judged.
+    for (; len <= size; len += len < 300 ? 1 : step) {
+        first = parse(bytes_make(data, len));
+        if (first.result != 0) {
+            break;
+        }
+    }
+    struct outcome whole = parse(input);
+    FUZZ_REQUIRE(whole.result != 0 || size < PROXY_HEADER_MAX);
+    if (whole.result == 1) {
+        FUZZ_REQUIRE(whole.header.len > 0 && whole.header.len <= size);
+        FUZZ_REQUIRE(step > 1 || len == whole.header.len);
+        FUZZ_REQUIRE(is_same(&first, &whole));
+        struct outcome exact = parse(bytes_make(data, whole.header.len));
+        FUZZ_REQUIRE(is_same(&exact, &whole));
+    } else {
+        FUZZ_REQUIRE(whole.result == first.result);
+        FUZZ_REQUIRE(whole.result == 0 || whole.problem != NULL);
+    }
+    return 0;
+}
