@@ -44,8 +44,8 @@ def close_payload(code, reason=b""):
 class WebSocket:
     """Opened by its constructor; `refused` raises AssertionError with the answer."""
 
-    def __init__(self, address, path, headers=(), timeout=httpraw.TIMEOUT):
-        self.connection = httpraw.Connection(address, timeout)
+    def __init__(self, address, path, headers=(), timeout=httpraw.TIMEOUT, source=None):
+        self.connection = httpraw.Connection(address, timeout, source)
         key = base64.b64encode(os.urandom(16)).decode()
         self.connection.send(httpraw.head_of("GET", path, upgrade_headers(key) + list(headers)))
         status, reason, answer = self.connection.read_head()
