@@ -267,6 +267,29 @@ Test(deflate, a_bomb_is_stopped_by_its_ratio)
     free(zeros);
 }
 
+// Each costs a copy of the window, however little it holds.
+Test(deflate, final_blocks_without_end_are_stopped_by_the_ratio)
+{
+    static char zeros[32768];
+    static char squeezed[40000];
+    size_t begin = squeeze(bytes_make(zeros, sizeof(zeros)), squeezed, 1000, Z_SYNC_FLUSH);
+    struct buf out;
+
+    memcpy(squeezed + begin, "\0\0\xff\xff", 4); // the tail that was removed
+    begin += 4;
+    for (size_t at = begin; at + 1 < sizeof(squeezed); at += 2) {
+        memcpy(squeezed + at, "\x03\0", 2);
+    }
+    squeezed[begin + 16] = 0;
+    cr_assert_eq(inflate_split(bytes_make(squeezed, begin + 17), 9, 65536, 200, &out), 0);
+    buf_finish(&out);
+    memcpy(squeezed + begin + 16, "\x03\0", 2);
+    squeezed[sizeof(squeezed) - 1] = 0;
+    cr_assert_eq(inflate_split(bytes_make(squeezed, sizeof(squeezed)), 9, 65536, 200, &out),
+                 -EMSGSIZE);
+    buf_finish(&out);
+}
+
 Test(deflate, noise_is_refused_or_inflated_and_never_more)
 {
     for (int i = 0; i < 3000; i++) {
