@@ -2,10 +2,13 @@
 // the sweep does the same for channels nobody asks for.
 // Owner: a hub shard, under its lock; nothing here locks.
 // Invariant: a position (offset, epoch) lives while the channel is used or has entries, and
-// meta_ttl_ms after the last use; versions live and die with it.
+// meta_ttl_ms after the last use, or UNUSED_TTL_MS if nothing was ever published; versions live and
+// die with it.
 #include "record.h"
 
 #include "tidegate/base/mem.h"
+
+#define UNUSED_TTL_MS 30000
 
 struct record *record_create(struct bytes name)
 {
@@ -53,7 +56,13 @@ void record_expire(struct record *record, int64_t now_ms)
     if (record_is_used(record) || record->history.count > 0) {
         return;
     }
-    if (now_ms - record->used_ms >= record->meta_ttl_ms) {
+    // Nothing was ever published: there is no position worth keeping for long, and anybody who may
+    // subscribe could fill the table with such channels.
+    int64_t ttl_ms = record->meta_ttl_ms;
+    if (record->history.top == 0 && ttl_ms > UNUSED_TTL_MS) {
+        ttl_ms = UNUSED_TTL_MS;
+    }
+    if (now_ms - record->used_ms >= ttl_ms) {
         record_end_history(record);
     }
 }

@@ -103,6 +103,26 @@ Test(hub_expiry, a_position_in_use_does_not_go)
     stage_end(&stage);
 }
 
+// Else whoever may subscribe could fill the table for as long as positions are remembered.
+Test(hub_expiry, a_channel_that_was_only_looked_at_goes_soon)
+{
+    struct stage stage;
+    stage_begin(&stage, 100, 10);
+    stage.history.history_meta_ttl_ms = 30LL * 24 * 3600 * 1000;
+    stage_join(&stage, "news", 0);
+    stage_pass(&stage, 60000);
+    hub_sweep(stage.hub, 0, 1);
+    cr_assert_eq(hub_channels(stage.hub), 1, "it is in use");
+    hub_unsubscribe(stage.hub, BYTES_OF("news"), 0);
+    stage_pass(&stage, 29999);
+    hub_sweep(stage.hub, 0, 1);
+    cr_assert_eq(hub_channels(stage.hub), 1, "who comes back soon finds its position");
+    stage_pass(&stage, 1);
+    hub_sweep(stage.hub, 0, 1);
+    cr_assert_eq(hub_channels(stage.hub), 0);
+    stage_end(&stage);
+}
+
 Test(hub_expiry, a_sweep_drops_entries_first_and_the_channel_later)
 {
     struct stage stage;
