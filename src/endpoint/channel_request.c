@@ -110,8 +110,8 @@ static int request_since(const struct http_request *request, struct session_opti
     return len < 0 ? -EINVAL : since_parse(bytes_make(decoded, (size_t)len), &options->since);
 }
 
-static int request_query(const struct http_request *request, struct channel_request *ret_request,
-                         const char **ret_problem)
+static int request_query(const struct http_request *request, uint32_t initial_max,
+                         struct channel_request *ret_request, const char **ret_problem)
 {
     struct bytes value;
     uint64_t initial;
@@ -121,7 +121,8 @@ static int request_query(const struct http_request *request, struct channel_requ
             *ret_problem = "history must be a number";
             return 400;
         }
-        ret_request->options.initial = (uint32_t)initial;
+        // A short request must not make us walk a long history: it gets what a recovery may get.
+        ret_request->options.initial = initial < initial_max ? (uint32_t)initial : initial_max;
     }
     if (url_query_get(request->query, "format", &value)) {
         ret_request->protocol = protocol_find(value);
@@ -141,9 +142,14 @@ int channel_request_read(const struct channel_target *channel, const struct http
                          struct channel_request *ret_request, const char **ret_problem)
 {
     const struct config_route *route = channel->route;
+    const struct config *config = channel->worker->session->config;
+    int64_t initial_max = config->client.recovery_max_publication_limit;
     struct channel_settings settings;
     size_t name_len = 0;
 
+    if (initial_max < route->initial_messages) {
+        initial_max = route->initial_messages;
+    }
     ret_request->protocol = &protocol_plain;
     ret_request->options = (struct session_options){
         .initial = (uint32_t)route->initial_messages,
@@ -153,12 +159,11 @@ int channel_request_read(const struct channel_target *channel, const struct http
     int error = channel_request_name(channel, &exchange->match, ret_request->name, &name_len);
     ret_request->options.channel = bytes_make(ret_request->name, name_len);
     if (error == 0) {
-        error = settings_of_channel(channel->worker->session->config, ret_request->options.channel,
-                                    &settings);
+        error = settings_of_channel(config, ret_request->options.channel, &settings);
     }
     if (error < 0) {
         *ret_problem = error == -ENOENT ? "unknown namespace" : "not a channel name";
         return error == -ENOENT ? 404 : 400;
     }
-    return request_query(&exchange->request, ret_request, ret_problem);
+    return request_query(&exchange->request, (uint32_t)initial_max, ret_request, ret_problem);
 }

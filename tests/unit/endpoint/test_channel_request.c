@@ -117,6 +117,16 @@ Test(request, history_format_and_since_are_read)
     cr_assert_str_neq(read_request.options.since.epoch, "", "another server's is not any");
 }
 
+Test(request, history_is_bounded_by_what_a_recovery_may_bring)
+{
+    scene.config.client.recovery_max_publication_limit = 100;
+    cr_assert_eq(ask("history=2000000000"), 0);
+    cr_assert_eq(read_request.options.initial, 100);
+    route.initial_messages = 500; // what the route gives anyway may be asked for
+    cr_assert_eq(ask("history=2000000000"), 0);
+    cr_assert_eq(read_request.options.initial, 500);
+}
+
 Test(request, what_cannot_be_read_is_a_bad_request)
 {
     static const char *const bad[] = {
