@@ -177,7 +177,8 @@ class Wire:
         else:
             self.socket.shutdown(socket.SHUT_WR)
 
-    def patience(self, seconds=PATIENCE):
+    def patience(self, seconds):
+        """How long the case may take from here on."""
         self.deadline = time.monotonic() + seconds
 
     def _wait(self, events):
@@ -208,8 +209,11 @@ class Wire:
                 self._wait(select.POLLIN | select.POLLOUT)
                 if not self.eof:
                     self._receive()
-            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError,
-                    ssl.SSLZeroReturnError):
+            except ConnectionResetError:
+                # Said once only: reading will find a plain end after this.
+                self.broken, self.ending = True, "the server reset the connection"
+                return
+            except (BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 self.broken = True
                 return
 
