@@ -5,6 +5,7 @@
 
 #include "worker.h"
 #include "drain.h"
+#include "proxies.h"
 
 #include "tidegate/base/assert.h"
 #include "tidegate/base/clock.h"
@@ -88,28 +89,6 @@ static void worker_on_lost(struct worker *worker, struct message *message)
     message->destroy(message);
 }
 
-// Whom this snapshot trusts. Nobody holds the old set: it is asked and forgotten.
-static void worker_apply_proxies(struct worker *worker)
-{
-    static const char *const names[] = {"x-forwarded-for", "forwarded", "x-real-ip"};
-    const struct config *config = worker->session.config;
-    const struct config_strings *networks = &config->client.trusted_proxies;
-    const struct config_strings *headers = &config->client.proxy_headers;
-    struct cidr_set *proxies =
-        cidr_set_create((const char *const *)networks->items, networks->count);
-    unsigned bits = 0;
-
-    assert_always(proxies != NULL);
-    for (size_t i = 0; i < headers->count * ARRAY_LEN(names); i++) {
-        bool is_it = strcmp(headers->items[i / ARRAY_LEN(names)], names[i % ARRAY_LEN(names)]) == 0;
-        bits |= is_it ? 1u << i % ARRAY_LEN(names) : 0; // in the order of FORWARDED_...
-    }
-    cidr_set_destroy(worker->proxies);
-    worker->proxies = proxies;
-    worker->net.proxies = proxies;
-    worker->http.trust = (struct forwarded_trust){proxies, bits};
-}
-
 static void worker_apply_config(struct worker *worker)
 {
     const struct config *config = worker->session.config;
@@ -125,7 +104,7 @@ static void worker_apply_config(struct worker *worker)
         .header_count_max = (uint32_t)config->http.header_count_limit,
         .body_max = (uint32_t)config->http.body_size_limit,
     };
-    worker_apply_proxies(worker);
+    proxies_apply(worker);
     worker->http.router = routes_router(routes);
     // A request whose body is still arriving points at its target: the old routes outlive it.
     routes_retire(worker->routes, &worker->retired,

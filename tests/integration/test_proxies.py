@@ -220,6 +220,21 @@ class BehindHaproxy(ProxyCase):
             self.check_clients(front.address, [("Forwarded", 'for="203.0.113.66')])
 
 
+@unittest.skipUnless(HAPROXY, "haproxy is not installed")
+class OneHeader(ProxyCase):
+    """Only the header that the proxy writes is read."""
+
+    @classmethod
+    def make_config(cls):
+        return config(("client.proxy_headers", ["forwarded"]), workers=2)
+
+    def test_a_header_that_the_proxy_passes_on_does_not_count(self):
+        with Balancer("haproxy http", self.port("main"), (
+                "option forwardfor", "http-request add-header Forwarded for=%[src]")) as front:
+            self.check_clients(front.address, [("X-Forwarded-For", "203.0.113.66"),
+                                               ("Forwarded", "for=203.0.113.66")])
+
+
 @unittest.skipUnless(NGINX, "nginx is not installed")
 class BehindNginx(ProxyCase):
     @unittest.skipUnless(STREAM_MODULE.exists(), "nginx has no stream module")
