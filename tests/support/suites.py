@@ -239,6 +239,28 @@ def integration(word):
     return python_files("integration", word, AT_ONCE + 1, {"TIDEGATE_BIN": str(binary())})
 
 
+CONFORMANCE = {
+    "plain-1": ["--workers", "1"], "plain-4": ["--workers", "4"],
+    "tls-4": ["--workers", "4", "--tls"], "plain-no-takeover": ["--workers", "4", "--no-takeover"],
+}
+
+
+def conformance(word):
+    broken = build_sanitized()
+    if broken:
+        broken.show()
+        return [broken]
+    program = str(ROOT / "tests" / "conformance" / "run.py")
+
+    def job(name):
+        command = ["/usr/bin/python3", program, "--lines", *CONFORMANCE[name]]
+        return judge(*run(f"conformance/{name}", command, env={"TIDEGATE_BIN": str(binary())}))
+
+    # One after the other: each keeps every processor busy.
+    outcomes = all_at_once([lambda n=name: job(n) for name in CONFORMANCE if word in name], 1)
+    return outcomes + python_files("conformance/selftest", word, 1)
+
+
 def faults(word):
     broken = build_sanitized() or build(BUILD_PLAIN, "-Dtests=false", "--buildtype=release")
     if broken:
@@ -295,7 +317,7 @@ def fuzz(word):
 
 
 SUITES = {"tidy": tidy, "unit": unit, "threads": threads, "integration": integration,
-          "faults": faults, "browser": browser,
+          "conformance": conformance, "faults": faults, "browser": browser,
           "fuzz": fuzz}
 DEFAULT = [name for name in SUITES if name != "fuzz"]
 

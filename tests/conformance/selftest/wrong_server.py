@@ -34,7 +34,8 @@ FAULTS = {
     "a continuation of nothing is accepted", "a message inside a message is accepted",
     "pings wait for the end of the message", "there is no limit", "contexts are always kept",
     "windows are ignored", "RSV1 may stand on continuations", "RSV1 may stand on control frames",
-    "inflated text is not checked", "broken data are echoed as they are", "unknown parameters are accepted",
+    "inflated text is not checked", "broken data are echoed as they are",
+    "unknown parameters are accepted",
     "keys are not checked", "versions are not checked", "texts come back binary",
     "frames are masked", "an empty fragment is lost", "the last byte is lost past 64 KiB",
     "the accept is a constant", "bytes follow the close", "lengths are long",
@@ -291,7 +292,8 @@ class Connection:
         if opcode == 0 and not in_message and not self.wrong(
                 "a continuation of nothing is accepted"):
             raise Failed(1002)
-        if 0 < opcode < 8 and in_message and not self.wrong("a message inside a message is accepted"):
+        if 0 < opcode < 8 and in_message and not self.wrong(
+                "a message inside a message is accepted"):
             raise Failed(1002)
 
     def on_control(self, opcode, payload):
