@@ -20,7 +20,7 @@ SOFT = "short+eintr+again+edge+epoll+wake+option"
 # A mode: its kinds, the ranges of the two rates (thousandths), the queue limit, and what else.
 MODES = {
     "soft": dict(kinds=SOFT, rate=(5, 400), fatal=(0, 0), queue=1 << 24),
-    "slow": dict(kinds=SOFT, rate=(100, 600), fatal=(0, 0), queue=12_000),
+    "slow": dict(kinds=SOFT, rate=(300, 700), fatal=(0, 0), queue=4096),
     "lost": dict(kinds=SOFT + "+reset+nobufs", rate=(5, 200), fatal=(1, 15), queue=1 << 20),
     "accept": dict(kinds="short+eintr+again+accept+lost+watch", rate=(50, 300), fatal=(50, 250),
                    queue=1 << 20),
@@ -207,9 +207,10 @@ class Run:
 
     def size(self):
         """A message larger than half of the queue is no fair one to recover."""
-        large = 4000 if self.mode == "slow" else 50_000
+        if self.mode == "slow":
+            return self.source.choice([0, 10, 100, 1000, 1000, 1200])
         return self.source.choice([0, 10, 100, 100, 1000, 1000, 4000,
-                                   large if self.source.random() < 0.3 else 2000])
+                                   50_000 if self.source.random() < 0.3 else 2000])
 
     # -- who does something --
 
@@ -371,8 +372,9 @@ class Run:
     async def do_all(self):
         await self.subscribed()
         await asyncio.gather(
-            self.publisher("a"), self.publisher("b"), self.poster(), self.talk(), self.echo(),
-            self.echo(), self.files(), *(self.visitor(n) for n in range(VISITORS)))
+            self.poster(), self.talk(), self.echo(), self.echo(), self.files(),
+            *(self.publisher(who) for who in ("abcdefgh" if self.mode == "slow" else "ab")),
+            *(self.visitor(n) for n in range(VISITORS)))
         await self.all_heard()
         self.check(await self.history())
 
