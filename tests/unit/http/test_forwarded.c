@@ -30,7 +30,8 @@ static struct forwarded find(unsigned headers, const char *peer, const char *con
         struct bytes line = bytes_str(*lines);
         ptrdiff_t colon = bytes_find(line, ':');
         fields[request.header_count].name = bytes_make(line.at, (size_t)colon);
-        fields[request.header_count++].value = bytes_trim(bytes_skip(line, (size_t)colon + 1));
+        struct bytes value = bytes_trim(bytes_skip(line, (size_t)colon + 1));
+        fields[request.header_count++].value = value.len > 0 ? value : BYTES_EMPTY;
     }
     struct forwarded found = forwarded_find(&request, &trust, &from, false);
     cidr_set_destroy(set);
@@ -136,6 +137,8 @@ Test(forwarded, what_is_no_address_ends_the_walk_at_the_last_trusted_hop)
         "203.0.113.9\"",
         ":80",
         "203.0.113.9:123456",
+        "[203.0.113.9]:80",
+        "203.0.113.9:000080",
         "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd:eeee:ffff:1111",
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -166,6 +169,7 @@ Test(forwarded, rfc_7239_is_read_with_its_quotes)
         {"for=6.6.6.6, for=203.0.113.9", "203.0.113.9:0"},
         {"for=6.6.6.6,for=203.0.113.9;host=\"x\\\",for=7.7.7.7\"", "203.0.113.9:0"},
         {"for=203.0.113.9;ext=\"\\\\\"", "203.0.113.9:0"},
+        {"for=203.0.113.9;host=\"a,\\\"b\"", "203.0.113.9:0"},
         {"for=unknown", "10.0.0.1:99"},
         {"for=_gazonk", "10.0.0.1:99"},
         {"for=\"_gazonk:80\"", "10.0.0.1:99"},
@@ -305,6 +309,9 @@ static void front_begin(struct front *front)
     front->target = rig_target(on_request);
     front->target.takes_over = true;
     cr_assert_eq(router_add(front->rig.router, NULL, "/seen", &front->target), 0);
+    // The rig's own connection came before anybody was trusted.
+    rig_hang_up(&front->rig);
+    rig_connect(&front->rig);
 }
 
 static void front_end(struct front *front)
@@ -352,6 +359,8 @@ Test(forwarded, a_client_over_its_limit_is_told_so_and_others_are_not)
     cr_assert_eq(rig_count(&front.rig, "HTTP/1.1 503"), 1);
     cr_assert(rig_saw(&front.rig, "too many connections from this address"));
     cr_assert(front.rig.is_closed);
+    rig_hang_up(&front.rig);
+    cr_assert_eq(front.rig.net.refusing, 0);
     census_leave(front.rig.census, &client);
     front_end(&front);
 }
