@@ -125,7 +125,8 @@ group.add("An empty message of one zero byte is understood.", reads(b"\x00", b""
 group.add("An empty message of an empty block of fixed codes is understood.",
           reads(b"\x02\x00", b""), section="RFC 7692 §7.2.3.6")
 for level in range(10):
-    group.add(f"What zlib makes at level {level} is understood.", reads(deflated(LONG, level), LONG))
+    group.add(f"What zlib makes at level {level} is understood.",
+              reads(deflated(LONG, level), LONG))
 for name, strategy in (("fixed codes", zlib.Z_FIXED), ("Huffman codes alone", zlib.Z_HUFFMAN_ONLY),
                        ("runs", zlib.Z_RLE), ("filtered data", zlib.Z_FILTERED)):
     group.add(f"What zlib makes with {name} is understood.",
@@ -230,7 +231,8 @@ group.add("A ping after broken data is not answered.",
 
 group = Group("15.6", "RFC 6455 §8.1", offer=FRESH, needs_deflate=True)
 for name, bad in (("FF", b"good \xff bad"), ("a surrogate", b"good \xed\xa0\x80 bad"),
-                  ("an overlong form", b"good \xc0\xaf bad"), ("half a character", b"good \xe2\x82"),
+                  ("an overlong form", b"good \xc0\xaf bad"),
+                  ("half a character", b"good \xe2\x82"),
                   ("a code point past the last", b"\xf4\x90\x80\x80")):
     group.add(f"A compressed text with {name} is refused.", refuses(1007, deflated(bad)))
     group.add(f"A compressed text with {name}, a fragment for each byte, is refused.",

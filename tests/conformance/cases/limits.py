@@ -121,7 +121,7 @@ for power in (32, 40, 62):
 group.add("A frame that says it has 2^63 - 1 bytes is refused before the rest of it comes.",
           with_limit(lambda link, limit: says_too_much(link, limit, (1 << 63) - 1)),
           "RFC 6455 §7.4.1")
-group.add("A fragment that takes the message past the limit is refused before the rest of it comes.",
+group.add("A fragment that takes the message past the limit is refused at once.",
           with_limit(adds_up), "RFC 6455 §7.4.1")
 
 
