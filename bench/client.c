@@ -43,7 +43,6 @@ static int connect_from(const struct load *load, const struct client *client)
     if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
         probe_fail("connect: %s", strerror(errno));
     }
-    fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }
 
@@ -63,6 +62,8 @@ void client_begin(struct load *load, struct client *client, enum client_role rol
         .role = role,
         .since_ns = probe_now_ns(),
     };
+    client->secure = load->options.tls ? secure_begin(client->fd) : NULL;
+    fcntl(client->fd, F_SETFL, O_NONBLOCK);
     if (role == CLIENT_HTTP_PUBLISHER) {
         client->state = CLIENT_OPEN;
         load->open_count++;
@@ -79,6 +80,7 @@ void client_end(struct load *load, struct client *client)
     if (client->state == CLIENT_OPEN || client->state == CLIENT_CLOSING) {
         load->open_count--;
     }
+    secure_end(client->secure);
     close(client->fd);
     free(client->rest);
     *client = (struct client){.fd = -1, .state = CLIENT_CLOSED};
@@ -86,7 +88,8 @@ void client_end(struct load *load, struct client *client)
 
 void client_send(struct client *client, const uint8_t *bytes, size_t len)
 {
-    ssize_t sent = send(client->fd, bytes, len, MSG_NOSIGNAL);
+    ssize_t sent = client->secure != NULL ? secure_write(client->secure, bytes, len)
+                                          : send(client->fd, bytes, len, MSG_NOSIGNAL);
 
     if (sent != (ssize_t)len && client->state != CLIENT_CLOSING) {
         probe_fail("send: %s", sent < 0 ? strerror(errno) : "the socket is full");
@@ -207,7 +210,8 @@ static void on_readable(struct load *load, struct client *client)
         if (before > 0) {
             memcpy(buffer, client->rest, before);
         }
-        got = recv(client->fd, buffer + before, READ_LEN, 0);
+        got = client->secure != NULL ? secure_read(client->secure, buffer + before, READ_LEN)
+                                     : recv(client->fd, buffer + before, READ_LEN, 0);
         if (got > 0) {
             load->now_ns = probe_now_ns();
             take_all(load, client, before + (size_t)got);

@@ -5,6 +5,7 @@
 #define TIDEGATE_BENCH_CLIENT_H
 
 #include "probe.h"
+#include "secure.h"
 #include "wire.h"
 
 #include <netinet/in.h>
@@ -22,6 +23,7 @@ struct client_options {
     unsigned opcode;
     unsigned parallel; // handshakes under way at once
     unsigned sources;  // source addresses 127.0.0.1 ...
+    bool tls;
     double warm_seconds;
     double seconds;
 };
@@ -37,9 +39,10 @@ struct client {
     enum client_state state;
     enum client_role role;
     uint32_t rest_len;
-    uint8_t *rest;        // the beginning of a frame whose end has not come; NULL when none
-    uint64_t next_number; // of the message expected next
-    uint64_t since_ns;    // the connection was begun
+    struct secure *secure; // owned; NULL without TLS
+    uint8_t *rest;         // the beginning of a frame whose end has not come; NULL when none
+    uint64_t next_number;  // of the message expected next
+    uint64_t since_ns;     // the connection was begun
 };
 
 struct load;

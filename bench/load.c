@@ -28,6 +28,7 @@ static const struct option option_table[] = {
     {"binary", no_argument, NULL, 'b'},
     {"parallel", required_argument, NULL, 'P'},
     {"sources", required_argument, NULL, 'a'},
+    {"tls", no_argument, NULL, 'T'},
     {"warm", required_argument, NULL, 'w'},
     {"seconds", required_argument, NULL, 's'},
     {"server-pid", required_argument, NULL, 'S'},
@@ -101,6 +102,9 @@ static void take_option(struct load *load, int name)
         break;
     case 'a':
         options->sources = get_number(optarg, 1, 200);
+        break;
+    case 'T':
+        options->tls = true;
         break;
     case 'w':
         options->warm_seconds = get_seconds(optarg);
