@@ -9,19 +9,40 @@
 
 static const struct ws_limits frames_limits = {.fragments_max = 32, .ratio_max = 1000};
 
-// Where an input is wrong in two ways at once, which is told may depend on how much of it is seen
-// together: compressed text that is both invalid and too long, and a close frame whose code and
-// reason are both invalid. These, and no others, count as the same.
+static inline bool frames_ends_with(const char *error)
+{
+    size_t len = strlen(error);
+    return trace.len >= len && memcmp(trace.at + trace.len - len, error, len) == 0;
+}
+
+// The last event, when it is the close frame, is gone.
+static inline void frames_forget_close(void)
+{
+    static const char name[] = "close:";
+    size_t len = sizeof(name) - 1;
+    for (size_t at = trace.len; at-- > 0;) {
+        bool is_start = at == 0 || trace.at[at - 1] == ' ';
+        if (is_start && trace.len - at >= len && memcmp(trace.at + at, name, len) == 0) {
+            trace.len = at;
+            return;
+        }
+    }
+}
+
+// Two differences count as none. Of compressed text that is both invalid and too long either may be
+// told. And wslay judges the reason of a close frame in the pieces it comes in, so what is told of
+// a close frame with a reason is not compared.
 static inline void frames_blur(bool is_compressed, bool has_close)
 {
-    static const char *const from[] = {"error:1009 ", "error:1002 "};
-    static const char to[] = "error:1007 ";
-    size_t len = sizeof(to) - 1;
-    for (int i = 0; i < 2; i++) {
-        bool may = i == 0 ? is_compressed : has_close;
-        if (may && trace.len >= len && memcmp(trace.at + trace.len - len, from[i], len) == 0) {
-            memcpy(trace.at + trace.len - len, to, len);
-        }
+    static const char invalid[] = "error:1007 ";
+    size_t len = sizeof(invalid) - 1;
+    if (is_compressed && frames_ends_with("error:1009 ")) {
+        memcpy(trace.at + trace.len - len, invalid, len);
+    }
+    if (has_close && (frames_ends_with(invalid) || frames_ends_with("error:1002 "))) {
+        trace.len -= len;
+    } else if (has_close) {
+        frames_forget_close();
     }
 }
 
