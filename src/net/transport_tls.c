@@ -2,9 +2,9 @@
 //
 // Owner: the connection's worker. Lifetime: from transport_tls_begin() to the connection's burial.
 // Invariants: the error queue is empty before each call of OpenSSL, since errors are the thread's
-// and not the connection's. Reading goes on until OpenSSL wants more from the socket, so that a
-// short read proves both empty. A record that the socket did not take is shown again byte for byte:
-// the outbox keeps what it is made of (outbox_pin).
+// and not the connection's. Reading goes on until the socket gave less than it was asked for and
+// OpenSSL holds nothing back, so that a short read proves both empty. A record that the socket did
+// not take is shown again byte for byte: the outbox keeps what it is made of (outbox_pin).
 
 #include "tidegate/base/assert.h"
 #include "tidegate/base/log.h"
@@ -32,6 +32,7 @@ struct tls_link {
     uint16_t record_max;
     uint16_t retry_len; // of the record the socket has not taken; 0: none
     uint8_t messages;   // handshake messages of the read that runs
+    bool is_drained;    // the socket gave less than it was asked for, last time
     bool is_ended;      // nothing can be read any more
     bool is_broken;     // nothing can be sent any more, a goodbye included
     bool is_shut;       // our end of stream was sent
@@ -152,6 +153,21 @@ static void on_state(const SSL *ssl, int where, int value)
     }
 }
 
+// OpenSSL's: it read from the socket.
+static long on_socket_read(BIO *bio, int what, const char *data, size_t len, int argi, long argl,
+                           int returned, size_t *processed)
+{
+    struct tls_link *link = (struct tls_link *)BIO_get_callback_arg(bio);
+
+    (void)data;
+    (void)argi;
+    (void)argl;
+    if (what == (BIO_CB_READ | BIO_CB_RETURN)) {
+        link->is_drained = returned <= 0 || *processed < len;
+    }
+    return returned;
+}
+
 void transport_tls_watch(SSL_CTX *context)
 {
     SSL_CTX_set_info_callback(context, on_state);
@@ -180,6 +196,8 @@ int transport_tls_begin(struct conn *conn, struct tls *tls)
     link->ssl = ssl;
     link->tls = tls;
     SSL_set_app_data(ssl, link);
+    BIO_set_callback_arg(SSL_get_rbio(ssl), (char *)link);
+    BIO_set_callback_ex(SSL_get_rbio(ssl), on_socket_read);
     SSL_set_accept_state(ssl);
     conn->transport_state = link;
     conn->transport = &transport_tls;
@@ -194,6 +212,11 @@ static void tls_on_established(struct tls_link *link)
     // §4: 2^9 to 2^12).
     link->record_max = (uint16_t)(fragment == 0 ? RECORD_MAX : 256u << fragment);
     link->is_kernel = BIO_get_ktls_send(SSL_get_wbio(link->ssl));
+    if (BIO_get_ktls_recv(SSL_get_rbio(link->ssl))) {
+        // The kernel gives a record at a time: a short read proves nothing.
+        BIO_set_callback_ex(SSL_get_rbio(link->ssl), NULL);
+        link->is_drained = false;
+    }
     metric_add(SSL_session_reused(link->ssl) ? METRIC_TLS_RESUMED : METRIC_TLS_FULL, 1);
     metric_add(METRIC_TLS_KERNEL, link->is_kernel);
     tls_leave(link->tls);
@@ -235,6 +258,9 @@ static ssize_t tls_read(struct conn *conn, void *to, size_t len)
         tls_prepare();
         if (SSL_read_ex(link->ssl, (char *)to + total, len - total, &n) == 1) {
             total += n;
+            if (link->is_drained && !SSL_has_pending(link->ssl)) {
+                return (ssize_t)total;
+            }
             continue;
         }
         int result = tls_result(conn, link, 0);
