@@ -224,7 +224,7 @@ static const struct row rows[] = {
         "Messages a connection may send in a second; more close with 3013. 0 is any number."),
     ROW("client.bytes_per_second", SIZE, client.bytes_per_second, "0", 0, GIB, RELOAD,
         "Bytes a connection may send in a second; more close with 3013. 0 is any number."),
-    ROW("client.pings_per_second", INTEGER, client.pings_per_second, "20", 0, 10000000, RELOAD,
+    ROW("client.pings_per_second", INTEGER, client.pings_per_second, "20", 0, 60000, RELOAD,
         "Ping frames a connection may send in a second; more close with 3013. 0 is any number."),
     ROW("client.connection_lifetime", DURATION, client.connection_lifetime_ms, "0", 100, 720 * HOUR,
         RELOAD | ZERO,

@@ -71,10 +71,10 @@ static uint32_t channel_send_own(struct session *session, struct blob *wire, uin
     return own == NULL ? 0 : websocket_send(websocket, own, key);
 }
 
-static bool channel_is_behind(struct session *session)
+static bool channel_is_behind(struct session *session, size_t next)
 {
     struct conn *conn = channel_of_session(session)->websocket.conn;
-    bool is_behind = conn->outbox.bytes > conn->outbox.max / 2;
+    bool is_behind = conn->outbox.bytes > 0 && conn->outbox.bytes + next > conn->outbox.max / 2;
 
     conn->want_drained |= is_behind;
     return is_behind;

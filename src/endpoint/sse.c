@@ -143,10 +143,10 @@ static uint32_t sse_send(struct session *session, struct blob *wire, uint32_t ke
     return dropped;
 }
 
-static bool sse_is_behind(struct session *session)
+static bool sse_is_behind(struct session *session, size_t next)
 {
     struct conn *conn = container_of(session, struct sse, session)->conn;
-    bool is_behind = conn->outbox.bytes > conn->outbox.max / 2;
+    bool is_behind = conn->outbox.bytes > 0 && conn->outbox.bytes + next > conn->outbox.max / 2;
 
     conn->want_drained |= is_behind;
     return is_behind;

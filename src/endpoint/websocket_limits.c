@@ -26,51 +26,58 @@ int64_t limits_time_left(const struct conn *conn, uint32_t lifetime_ms)
     return lifetime_ms == 0 ? INT64_MAX : left > 0 ? left : 0;
 }
 
-static struct websocket_quota *quota_now(struct websocket *websocket)
+// A new second begins with nothing used.
+static void quota_turn(struct websocket *websocket)
 {
     uint32_t second = (uint32_t)(websocket->conn->net->options.loop->now_ms / 1000);
 
-    if (websocket->quota.second != second) {
-        websocket->quota = (struct websocket_quota){.second = second};
+    if (websocket->quota_second != second) {
+        websocket->quota_second = second;
+        websocket->quota_messages = 0;
+        websocket->quota_bytes = 0;
+        websocket->quota_pings = 0;
     }
-    return &websocket->quota;
 }
 
-static enum close_reason quota_take(uint32_t *used, uint64_t n, int64_t max, enum metric_id metric)
+static enum close_reason quota_refuse(enum metric_id metric)
 {
-    uint64_t sum = *used + n;
-
-    if (max > 0 && sum > (uint64_t)max) {
-        metric_add(metric, 1);
-        return CLOSE_TOO_MANY_REQUESTS;
-    }
-    *used = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
-    return CLOSE_NONE;
+    metric_add(metric, 1);
+    return CLOSE_TOO_MANY_REQUESTS;
 }
 
 enum close_reason limits_count_bytes(struct websocket *websocket, size_t n)
 {
     int64_t max = websocket->worker->session->config->client.bytes_per_second;
 
-    return max == 0 ? CLOSE_NONE
-                    : quota_take(&quota_now(websocket)->bytes, n, max, METRIC_BYTE_RATE_REFUSED);
+    if (max == 0) {
+        return CLOSE_NONE;
+    }
+    quota_turn(websocket);
+    websocket->quota_bytes += (uint32_t)n; // a read is far smaller than what is left to 4 GiB
+    return websocket->quota_bytes > max ? quota_refuse(METRIC_BYTE_RATE_REFUSED) : CLOSE_NONE;
 }
 
 enum close_reason limits_count_message(struct websocket *websocket)
 {
     int64_t max = websocket->worker->session->config->client.messages_per_second;
 
-    return max == 0
-               ? CLOSE_NONE
-               : quota_take(&quota_now(websocket)->messages, 1, max, METRIC_MESSAGE_RATE_REFUSED);
+    if (max == 0) {
+        return CLOSE_NONE;
+    }
+    quota_turn(websocket);
+    return ++websocket->quota_messages > max ? quota_refuse(METRIC_MESSAGE_RATE_REFUSED)
+                                             : CLOSE_NONE;
 }
 
 enum close_reason limits_count_ping(struct websocket *websocket)
 {
     int64_t max = websocket->worker->session->config->client.pings_per_second;
 
-    return max == 0 ? CLOSE_NONE
-                    : quota_take(&quota_now(websocket)->pings, 1, max, METRIC_PING_RATE_REFUSED);
+    if (max == 0) {
+        return CLOSE_NONE;
+    }
+    quota_turn(websocket);
+    return ++websocket->quota_pings > max ? quota_refuse(METRIC_PING_RATE_REFUSED) : CLOSE_NONE;
 }
 
 enum close_reason limits_check_message_time(struct websocket *websocket)

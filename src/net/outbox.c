@@ -98,6 +98,17 @@ void outbox_pin(struct outbox *outbox, uint32_t n)
     outbox->pinned = n;
 }
 
+// Whether a message waits, and not only control output.
+static bool outbox_has_data(const struct outbox *outbox)
+{
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        if (outbox_at(outbox, i)->key >= OUTBOX_KEY_FIRST) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Drops from the front what the policy may drop: with `key` 0 until `need` bytes fit, else every
 // entry of that key. One pass that keeps the order of the rest.
 static uint32_t outbox_drop(struct outbox *outbox, uint32_t key, uint32_t need)
@@ -164,7 +175,7 @@ int outbox_push(struct outbox *outbox, struct blob *blob, uint32_t key, uint32_t
         } else if (outbox->policy == OUTBOX_DROP_OLDEST) {
             *ret_dropped += outbox_drop(outbox, 0, blob->len);
         }
-        if (outbox->count > 0 && outbox_is_over(outbox, blob->len)) {
+        if (outbox_has_data(outbox) && outbox_is_over(outbox, blob->len)) {
             blob_unref(blob);
             return -ENOBUFS;
         }

@@ -8,9 +8,8 @@
 
 #include <errno.h>
 
-void plain_open(struct session *session)
+void plain_open(struct session *session, const struct session_options *options)
 {
-    const struct session_options *options = session->options;
     struct command command = {
         .kind = COMMAND_SUBSCRIBE,
         .channel = options->channel,

@@ -5,7 +5,7 @@
 #include "tidegate/session/command.h"
 
 // Subscribes to the route's channel as the options say.
-void plain_open(struct session *session);
+void plain_open(struct session *session, const struct session_options *options);
 
 // A message is a publication to that channel.
 int plain_receive(struct session *session, struct bytes message, bool is_binary,

@@ -21,7 +21,7 @@ static void session_on_reply(struct slot_owner *owner, struct message *message)
         list_for_each_safe(link, &session->subscriptions)
         {
             struct subscription *subscription = list_entry(link, struct subscription, link);
-            if (subscription->token != subscribed->token) {
+            if (subscription->key != subscribed->token) {
                 continue;
             }
             if (subscribed->error < 0) {
@@ -64,16 +64,14 @@ void session_open(struct session *session, struct session_worker *worker,
         .protocol = protocol,
         .sink = sink,
         .worker = worker,
-        .options = options,
         .next_key = SESSION_KEY_FIRST,
-        .form = protocol->index * SESSION_SINKS + sink->index,
+        .form = (uint8_t)(protocol->index * SESSION_SINKS + sink->index),
         .client_publish = options->client_publish,
         .exclude_sender = options->exclude_sender,
     };
     list_init(&session->subscriptions);
     session->self = slots_add(worker->slots, &session->owner);
-    protocol->open(session);
-    session->options = NULL;
+    protocol->open(session, options);
 }
 
 void session_close(struct session *session)

@@ -39,7 +39,7 @@ static void subscription_ask(struct subscription *subscription,
     };
 
     worker->broker->ops->subscribe(worker->broker, &request,
-                                   (struct broker_caller){session->self, subscription->token});
+                                   (struct broker_caller){session->self, subscription->key});
 }
 
 void subscription_begin(struct session *session, const struct command *command,
@@ -50,8 +50,6 @@ void subscription_begin(struct session *session, const struct command *command,
     subscription->session = session;
     subscription->state = SUBSCRIPTION_PENDING;
     subscription->key = session->next_key++;
-    subscription->token = subscription->key;
-    subscription->is_asked = command->recover;
     list_append(&session->subscriptions, &subscription->link);
     session->subscription_count++;
     // The request below registers this worker's interest, also when it is there already.
@@ -98,7 +96,9 @@ static void subscription_heal(struct subscription *subscription)
     if (settings_of_channel(worker->config, channel, &settings) < 0) {
         settings = (struct channel_settings){0}; // its namespace went with a reload
     }
-    subscription_ask(subscription, &settings, true, subscription->position, 0);
+    struct position since = {.offset = subscription->offset};
+    memcpy(since.epoch, subscription->epoch, EPOCH_LEN);
+    subscription_ask(subscription, &settings, true, since, 0);
 }
 
 void subscription_go_on(struct subscription *subscription)
@@ -118,21 +118,19 @@ void subscription_on_lost(struct subscription *subscription)
 
 void subscription_on_publication(struct subscription *subscription, struct publication *publication)
 {
-    struct position *position = &subscription->position;
-
     if (UNLIKELY(subscription->state != SUBSCRIPTION_LIVE)) {
         return;
     }
     if (publication->offset > 0) {
-        bool is_same_epoch = memcmp(publication->epoch, position->epoch, EPOCH_LEN) == 0;
-        if (is_same_epoch && publication->offset <= position->offset) {
+        bool is_same_epoch = memcmp(publication->epoch, subscription->epoch, EPOCH_LEN) == 0;
+        if (is_same_epoch && publication->offset <= subscription->offset) {
             return;
         }
-        if (UNLIKELY(!is_same_epoch || publication->offset != position->offset + 1)) {
+        if (UNLIKELY(!is_same_epoch || publication->offset != subscription->offset + 1)) {
             subscription_heal(subscription);
             return;
         }
-        position->offset = publication->offset;
+        subscription->offset = publication->offset;
     }
     subscription_deliver(subscription, publication);
 }
@@ -163,17 +161,16 @@ static void subscription_deliver_missed(struct subscription *subscription,
 
     // Sending may end the session (a full queue), and the subscription with it.
     for (size_t i = 0; i < result->count && !session->is_closed; i++) {
-        if (session->sink->is_behind(session)) {
+        if (session->sink->is_behind(session, result->items[i]->data.len)) {
             subscription->state = SUBSCRIPTION_BEHIND;
             return;
         }
-        subscription->position = result->top;
-        subscription->position.offset = result->items[i]->offset;
+        subscription->offset = result->items[i]->offset;
         subscription_deliver(subscription, result->items[i]);
         metric_add(METRIC_DELIVERIES, 1);
     }
     if (!session->is_closed) {
-        subscription->position = result->top;
+        subscription->offset = result->top.offset;
         subscription->state = SUBSCRIPTION_LIVE;
     }
 }
@@ -195,9 +192,9 @@ void subscription_on_subscribed(struct subscription *subscription,
     if (session->is_closed) {
         return;
     }
+    memcpy(subscription->epoch, result->top.epoch, EPOCH_LEN);
     if (result->count > 0) {
-        subscription->position = result->top;
-        subscription->position.offset = result->items[0]->offset - 1;
+        subscription->offset = result->items[0]->offset - 1;
     }
     subscription_deliver_missed(subscription, result);
 }

@@ -35,14 +35,6 @@ struct websocket_worker {
 
 enum websocket_phase { WEBSOCKET_IDLE, WEBSOCKET_PINGED, WEBSOCKET_CLOSING };
 
-// What a connection sent in the current second.
-struct websocket_quota {
-    uint32_t second; // monotonic
-    uint32_t messages;
-    uint32_t bytes;
-    uint32_t pings;
-};
-
 struct websocket {
     struct conn *conn;               // borrowed
     struct websocket_worker *worker; // borrowed
@@ -50,13 +42,16 @@ struct websocket {
     struct ws_stream stream;
     struct grave grave;
     struct ws_deflater *deflater; // owned; only while contexts are kept and it is in use
-    struct websocket_quota quota;
+    uint32_t quota_second;        // monotonic: the second in which the next three count
+    uint32_t quota_messages;
+    uint32_t quota_bytes;
     uint32_t message_began_ms; // low bits of the monotonic clock, while one is incomplete
     uint32_t lifetime_ms;      // since the connection opened; 0 = for ever
     uint32_t out_at_ping;      // low bits of conn->bytes_out when the deadline was set
-    uint8_t phase;             // enum websocket_phase
-    bool is_over;              // on_closed was called
-    bool deflater_used;        // since the last ping
+    uint16_t quota_pings;
+    uint8_t phase;          // enum websocket_phase
+    bool is_over : 1;       // on_closed was called
+    bool deflater_used : 1; // since the last ping
 };
 
 // Takes over what a new snapshot says about compression and fragments.

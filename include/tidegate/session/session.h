@@ -12,6 +12,7 @@
 #include "tidegate/loop/slots.h"
 
 struct session;
+struct session_options;
 struct event;
 struct command;
 
@@ -25,9 +26,9 @@ struct session_sink {
                           bool is_binary);
     // Sends `wire` (one reference, taken over); `key` as in the outbox. Returns messages dropped.
     uint32_t (*send)(struct session *session, struct blob *wire, uint32_t key);
-    // Whether more than half of the connection's queue is used; then session_on_drained() is called
-    // once it is empty.
-    bool (*is_behind)(struct session *session);
+    // Whether `next` more bytes would fill more than half of the connection's queue, and something
+    // waits in it; then session_on_drained() is called once it is empty.
+    bool (*is_behind)(struct session *session, size_t next);
     // Ends the connection for `reason`.
     void (*close)(struct session *session, enum close_reason reason);
 };
@@ -38,7 +39,7 @@ struct session_protocol {
     const char *subprotocol; // Sec-WebSocket-Protocol, or NULL
     unsigned index;          // below SESSION_PROTOCOLS; part of a wire form's number
     // The session is open: run the first commands.
-    void (*open)(struct session *session);
+    void (*open)(struct session *session, const struct session_options *options);
     // A message from the client: 0 and a command, or -EINVAL.
     int (*receive)(struct session *session, struct bytes message, bool is_binary,
                    struct command *ret_command);
@@ -75,13 +76,12 @@ enum subscription_state {
 
 struct subscription {
     struct fanout_subscriber subscriber;
-    struct session *session;  // borrowed
-    struct list link;         // session.subscriptions
-    struct position position; // of the last publication delivered
-    uint32_t token;           // of the request whose answer it waits for
-    uint32_t key;             // of its messages in the outbox
-    uint8_t state;            // enum subscription_state
-    bool is_asked;            // the client asked to recover
+    struct session *session; // borrowed
+    struct list link;        // session.subscriptions
+    uint64_t offset;         // of the last publication delivered
+    char epoch[EPOCH_LEN];   // its epoch, no zero byte; zeros without history
+    uint32_t key;            // of its messages in the outbox, and of its requests to the broker
+    uint8_t state;           // enum subscription_state
 };
 
 // How a session starts.
@@ -97,15 +97,14 @@ struct session_options {
 struct session {
     struct slot_owner owner;
     struct slot_ref self;
+    uint32_t subscription_count;
     const struct session_protocol *protocol;
     const struct session_sink *sink;
-    struct session_worker *worker;         // borrowed
-    struct list subscriptions;             // subscription.link
-    const struct session_options *options; // valid during open only
-    uint32_t subscription_count;
+    struct session_worker *worker; // borrowed
+    struct list subscriptions;     // subscription.link
     uint32_t next_key;
     uint32_t dropped; // messages dropped and not told yet
-    unsigned form;    // number of the wire form its publications take
+    uint8_t form;     // number of the wire form its publications take
     bool client_publish;
     bool exclude_sender;
     bool is_closed;

@@ -15,12 +15,12 @@
 
 // What was agreed (§7.1).
 struct ws_deflate {
-    bool is_on;
-    bool server_takeover; // our messages may refer to earlier ones
-    bool client_takeover; // the client's may
-    bool has_server_bits; // the client asked for a limit: the answer repeats it
-    uint8_t server_bits;  // our LZ77 window
-    uint8_t client_bits;  // the client's
+    bool is_on : 1;
+    bool server_takeover : 1; // our messages may refer to earlier ones
+    bool client_takeover : 1; // the client's may
+    bool has_server_bits : 1; // the client asked for a limit: the answer repeats it
+    uint8_t server_bits : 4;  // our LZ77 window
+    uint8_t client_bits : 4;  // the client's
 };
 
 // Picks the first acceptable offer of the request's Sec-WebSocket-Extensions. `may_take_over`:

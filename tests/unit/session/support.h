@@ -69,7 +69,7 @@ static inline uint32_t client_send(struct session *session, struct blob *wire, u
     return drops;
 }
 
-static inline bool client_is_behind(struct session *session)
+static inline bool client_is_behind(struct session *session, size_t next)
 {
     return container_of(session, struct client, session)->room <= 0;
 }

@@ -4,9 +4,8 @@
 
 TestSuite(session, .fini = leaks_check);
 
-static void note_open(struct session *session)
+static void note_open(struct session *session, const struct session_options *options)
 {
-    const struct session_options *options = session->options;
     struct bytes rest = options->channel;
     struct bytes channel;
     while (!session->is_closed && rest.len > 0 && bytes_next_part(&rest, ',', &channel)) {
@@ -361,7 +360,7 @@ Test(session, a_new_epoch_is_a_gap_too)
     join(&client, &scene, "kept:a");
     scene_publish(&scene, "kept:a", "one");
     scene_deliver(&scene);
-    memcpy(list_entry(client.session.subscriptions.next, struct subscription, link)->position.epoch,
+    memcpy(list_entry(client.session.subscriptions.next, struct subscription, link)->epoch,
            "elsewher", EPOCH_LEN);
     scene_publish(&scene, "kept:a", "two");
     scene_deliver(&scene);
