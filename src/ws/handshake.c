@@ -74,6 +74,24 @@ int ws_handshake_setup(void)
     return 0;
 }
 
+// Whether it could be an origin: a scheme, a host, a port (RFC 6454 §6.1). A star in a pattern must
+// not find its match in a path, a user or a fragment, behind another host.
+static bool origin_is_plain(struct bytes origin)
+{
+    ptrdiff_t mark = bytes_find(origin, ':');
+    struct bytes host = mark < 0 ? origin : bytes_skip(origin, (size_t)mark + 1);
+
+    if (bytes_starts_with(host, BYTES_OF("//"))) {
+        host = bytes_skip(host, 2);
+    }
+    for (size_t i = 0; i < host.len; i++) {
+        if (strchr("/\\?#@, \t", host.at[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool ws_origin_is_allowed(struct bytes origin, char *const *globs, size_t count)
 {
     char lower[512];
@@ -81,10 +99,14 @@ bool ws_origin_is_allowed(struct bytes origin, char *const *globs, size_t count)
     if (origin.len > sizeof(lower)) {
         return false;
     }
+    bool is_plain = origin_is_plain(origin);
     for (size_t i = 0; i < origin.len; i++) {
         lower[i] = (char)tolower((unsigned char)origin.at[i]);
     }
     for (size_t i = 0; i < count; i++) {
+        if (!is_plain && strcmp(globs[i], "*") != 0) {
+            continue;
+        }
         if (bytes_glob(bytes_str(globs[i]), bytes_make(lower, origin.len))) {
             return true;
         }

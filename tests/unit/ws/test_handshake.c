@@ -229,6 +229,21 @@ Test(handshake, two_origins_are_refused_and_one_that_is_too_long_too)
     cr_assert(ws_origin_is_allowed(bytes_make(long_origin, 512), star, 1));
 }
 
+Test(handshake, a_star_finds_no_match_behind_another_host)
+{
+    char *inner[] = {(char[]){"https://*.shop.example:444"}};
+    static const char *const evil[] = {
+        "https://evil.example/.shop.example:444",  "https://evil.example#.shop.example:444",
+        "https://evil.example?.shop.example:444",  "https://u@evil.example/.shop.example:444",
+        "https://evil.example,.shop.example:444",  "https://evil.example\\.shop.example:444",
+        "https:///evil.example.shop.example:444/",
+    };
+    cr_assert(ws_origin_is_allowed(BYTES_OF("https://www.shop.example:444"), inner, 1));
+    for (size_t i = 0; i < ARRAY_LEN(evil); i++) {
+        cr_expect(!ws_origin_is_allowed(bytes_str(evil[i]), inner, 1), "%s", evil[i]);
+    }
+}
+
 Test(handshake, the_servers_preference_decides_the_subprotocol)
 {
     char *spoken[] = {(char[]){"first"}, (char[]){"second"}};
