@@ -21,7 +21,7 @@ struct http_header {
     struct bytes value; // trimmed
 };
 
-#define HTTP_HEADERS_MAX 256 // the setting's upper bound
+#define HTTP_HEADERS_MAX 1000 // the setting's upper bound
 
 struct http_request {
     enum http_method method;
