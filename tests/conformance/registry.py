@@ -52,7 +52,7 @@ class Case:
         link = target.connect(self.offer, seed=self.name)
         try:
             if self.is_heavy:
-                link.wire.patience(60)
+                link.wire.give_time()
             assert not self.needs_deflate or link.agreed, "permessage-deflate was declined"
             self.body(link)
         finally:

@@ -136,6 +136,26 @@ for at in range(9, 12):
     group.add(f"A reason cut inside a character after byte {at} of the frame is answered.",
               cut_and_good(close_payload(1000, "🌊".encode()), at))
 
+
+
+def at_border(border, inside):
+    """A body: a message and a close in one write, so that a character of the reason lies across
+    the byte `border`, where a server's buffer may end; `inside` of its bytes are before it."""
+    def body(link):
+        link.close_sent = True
+        filler = LETTERS[:border - 8 - 8 - inside]
+        link.send_raw(link.frame(BINARY, filler)
+                      + link.frame(CLOSE, close_payload(1000, "🌊".encode())))
+        link.expect_message(BINARY, filler)
+        link.expect_closed(1000)
+    return body
+
+
+for border in (4096, 8192, 16384, 32768, 65536):
+    for inside in (1, 2, 3):
+        group.add(f"A reason whose character has {inside} of its bytes before byte {border} of one"
+                  " write is answered.", at_border(border, inside))
+
 group = Group("7.7", "RFC 6455 §7.4")
 for code in (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3001,
              3500, 3999, 4000, 4001, 4500, 4999):

@@ -78,7 +78,7 @@ def with_limit(body, offer=None):
     def run(target):
         link = target.connect(offer, seed="limit")
         try:
-            link.wire.patience(60)
+            link.wire.give_time()
             body(link, target.message_limit)
         finally:
             link.close()
