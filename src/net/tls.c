@@ -275,6 +275,11 @@ static void context_set_sessions(SSL_CTX *context, const struct tls_options *opt
     }
 }
 
+static bool uses_kernel(const struct tls_options *options)
+{
+    return options->may_use_kernel && tls_has_kernel();
+}
+
 static void context_set_modes(SSL_CTX *context, const struct tls_options *options)
 {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -283,7 +288,7 @@ static void context_set_modes(SSL_CTX *context, const struct tls_options *option
     // An idle connection holds no buffers.
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    if (options->may_use_kernel && tls_has_kernel()) {
+    if (uses_kernel(options)) {
         SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS);
     } else {
         // One read for head and body of a record, and for the next ones.
@@ -339,6 +344,7 @@ int tls_create(const struct tls_options *options, struct tls **ret_tls, struct t
     tls->common = options->common;
     tls->handshake_timeout_ms = options->handshake_timeout_ms;
     tls->handshakes_max = options->handshakes_max;
+    tls->uses_kernel = uses_kernel(options);
     for (size_t i = 0; i < options->pair_count; i++) {
         tls->count = i + 1;
         int error = certificate_load(&tls->certificates[i], options, &options->pairs[i], ret_error);

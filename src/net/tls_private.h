@@ -11,6 +11,7 @@
 
 struct ssl_st;
 struct ssl_ctx_st;
+struct bio_st;
 
 // One certificate and the names it is good for.
 struct tls_certificate {
@@ -24,6 +25,7 @@ struct tls {
     struct tls_common *common; // borrowed
     int64_t handshake_timeout_ms;
     uint32_t handshakes_max;
+    bool uses_kernel; // for records
     size_t count;
     struct tls_certificate certificates[];
 };
@@ -48,6 +50,16 @@ void tls_tickets_destroy(struct tls_tickets *tickets);
 
 // Lets `context` seal and open tickets with them.
 void tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *context);
+
+// --- tls_socket.c ---
+
+struct tls_socket {
+    int fd;          // borrowed
+    bool is_drained; // it gave less than it was asked for, last time
+};
+
+// What OpenSSL reads and writes through; NULL: no memory. `socket` must outlive it.
+struct bio_st *tls_socket_open(struct tls_socket *socket);
 
 // --- transport_tls.c ---
 

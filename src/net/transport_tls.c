@@ -26,13 +26,13 @@
 #define LOG_LINES_A_SECOND 5 // about failures, which peers cause
 
 struct tls_link {
-    SSL *ssl;        // owned
+    SSL *ssl; // owned
+    struct tls_socket socket;
     struct tls *tls; // entered; until the handshake is done
     int end;         // what reading comes to once it has ended: 0 or -errno
     uint16_t record_max;
     uint16_t retry_len; // of the record the socket has not taken; 0: none
     uint8_t messages;   // handshake messages of the read that runs
-    bool is_drained;    // the socket gave less than it was asked for, last time
     bool is_ended;      // nothing can be read any more
     bool is_broken;     // nothing can be sent any more, a goodbye included
     bool is_shut;       // our end of stream was sent
@@ -153,21 +153,6 @@ static void on_state(const SSL *ssl, int where, int value)
     }
 }
 
-// OpenSSL's: it read from the socket.
-static long on_socket_read(BIO *bio, int what, const char *data, size_t len, int argi, long argl,
-                           int returned, size_t *processed)
-{
-    struct tls_link *link = (struct tls_link *)BIO_get_callback_arg(bio);
-
-    (void)data;
-    (void)argi;
-    (void)argl;
-    if (what == (BIO_CB_READ | BIO_CB_RETURN)) {
-        link->is_drained = returned <= 0 || *processed < len;
-    }
-    return returned;
-}
-
 void transport_tls_watch(SSL_CTX *context)
 {
     SSL_CTX_set_info_callback(context, on_state);
@@ -180,24 +165,34 @@ bool transport_tls_is_http(const struct conn *conn)
     return link->is_http;
 }
 
+static bool tls_connect_socket(SSL *ssl, const struct tls *tls, struct tls_socket *socket)
+{
+    if (tls->uses_kernel) {
+        return SSL_set_fd(ssl, socket->fd) == 1;
+    }
+    BIO *bio = tls_socket_open(socket);
+    SSL_set_bio(ssl, bio, bio);
+    return bio != NULL;
+}
+
 int transport_tls_begin(struct conn *conn, struct tls *tls)
 {
     if (!tls_enter(tls)) {
         return -EBUSY;
     }
     tls_prepare();
+    struct tls_link *link = mem_zalloc(sizeof(*link));
     SSL *ssl = SSL_new(tls->certificates[0].context);
-    if (ssl == NULL || SSL_set_fd(ssl, conn->watch.fd) != 1) {
+    link->socket.fd = conn->watch.fd;
+    if (ssl == NULL || !tls_connect_socket(ssl, tls, &link->socket)) {
         SSL_free(ssl);
+        mem_free(link);
         tls_leave(tls);
         return -ENOMEM;
     }
-    struct tls_link *link = mem_zalloc(sizeof(*link));
     link->ssl = ssl;
     link->tls = tls;
     SSL_set_app_data(ssl, link);
-    BIO_set_callback_arg(SSL_get_rbio(ssl), (char *)link);
-    BIO_set_callback_ex(SSL_get_rbio(ssl), on_socket_read);
     SSL_set_accept_state(ssl);
     conn->transport_state = link;
     conn->transport = &transport_tls;
@@ -212,11 +207,6 @@ static void tls_on_established(struct tls_link *link)
     // §4: 2^9 to 2^12).
     link->record_max = (uint16_t)(fragment == 0 ? RECORD_MAX : 256u << fragment);
     link->is_kernel = BIO_get_ktls_send(SSL_get_wbio(link->ssl));
-    if (BIO_get_ktls_recv(SSL_get_rbio(link->ssl))) {
-        // The kernel gives a record at a time: a short read proves nothing.
-        BIO_set_callback_ex(SSL_get_rbio(link->ssl), NULL);
-        link->is_drained = false;
-    }
     metric_add(SSL_session_reused(link->ssl) ? METRIC_TLS_RESUMED : METRIC_TLS_FULL, 1);
     metric_add(METRIC_TLS_KERNEL, link->is_kernel);
     tls_leave(link->tls);
@@ -258,7 +248,7 @@ static ssize_t tls_read(struct conn *conn, void *to, size_t len)
         tls_prepare();
         if (SSL_read_ex(link->ssl, (char *)to + total, len - total, &n) == 1) {
             total += n;
-            if (link->is_drained && !SSL_has_pending(link->ssl)) {
+            if (link->socket.is_drained && !SSL_has_pending(link->ssl)) {
                 return (ssize_t)total;
             }
             continue;
