@@ -620,6 +620,42 @@ class Data(cases.AsyncGatewayCase):
         self.assertIn(b"404 Not Found", output)
 
 
+class Proxied(unittest.TestCase):
+    """TLS behind a load balancer that passes it on with the PROXY protocol."""
+
+    def test_the_header_comes_before_the_handshake(self):
+        entries = listeners("one")
+        entries[0].update(proxy_protocol="required", proxy_trusted=["127.0.0.0/8"])
+        header = b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n"
+        with gateway.Gateway(gateway.settings(workers=2, listeners=entries)) as under_test:
+            for together in (False, True):
+                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                tls = trusting().wrap_bio(incoming, outgoing, server_hostname="localhost")
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                with httpraw.Connection(under_test.address("main")) as raw:
+                    if not together:
+                        raw.send(header)
+                        time.sleep(0.1)
+                    raw.send((header if together else b"") + outgoing.read())
+                    while True:
+                        incoming.write(raw.socket.recv(65536))
+                        try:
+                            tls.do_handshake()
+                            break
+                        except ssl.SSLWantReadError:
+                            pass
+                    tls.write(httpraw.head_of("GET", "/no/such", [("Connection", "close")]))
+                    raw.send(outgoing.read())
+                    answer = b""
+                    while b"404" not in answer:
+                        with contextlib.suppress(ssl.SSLWantReadError):
+                            answer += tls.read()
+                            continue
+                        incoming.write(raw.socket.recv(65536))
+            under_test.wait_for_line("peer=192.0.2.7:4711")
+
+
 class Files(unittest.TestCase):
     """What is wrong with files is told before anything starts."""
 
