@@ -4,6 +4,9 @@
 
 #include "client.h"
 
+#include "deflated.h"
+#include "secure.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -43,32 +46,59 @@ static int connect_from(const struct load *load, const struct client *client)
     if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
         probe_fail("connect: %s", strerror(errno));
     }
+    fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }
 
-void client_begin(struct load *load, struct client *client, enum client_role role)
+static bool offers_deflate(const struct load *load, const struct client *client)
 {
-    const char *path = role == CLIENT_PLAIN ? load->options.path : load->options.publish_path;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = client};
+    return load->options.offers_deflate && client->role == CLIENT_PLAIN;
+}
+
+static void shake(struct load *load, struct client *client)
+{
+    const char *path =
+        client->role == CLIENT_PLAIN ? load->options.path : load->options.publish_path;
     char request[1024];
-    int len = wire_put_upgrade(request, sizeof(request), path);
+    int len = wire_put_upgrade(request, sizeof(request), path, offers_deflate(load, client));
 
     if (len < 0) {
         probe_fail("the path is too long");
     }
-    *client = (struct client){
-        .fd = connect_from(load, client),
-        .state = CLIENT_SHAKING,
-        .role = role,
-        .since_ns = probe_now_ns(),
-    };
-    client->secure = load->options.tls ? secure_begin(client->fd) : NULL;
-    fcntl(client->fd, F_SETFL, O_NONBLOCK);
-    if (role == CLIENT_HTTP_PUBLISHER) {
+    if (client->role == CLIENT_HTTP_PUBLISHER) {
         client->state = CLIENT_OPEN;
         load->open_count++;
     } else {
+        client->state = CLIENT_SHAKING;
         client_send(client, (const uint8_t *)request, (size_t)len);
+    }
+}
+
+// Returns whether the connection may speak on: the TLS handshake, if it has one, is done.
+static bool secure(struct load *load, struct client *client)
+{
+    if (secure_shake(client->ssl) == 0) {
+        return false;
+    }
+    shake(load, client);
+    return true;
+}
+
+void client_begin(struct load *load, struct client *client, enum client_role role)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = client};
+
+    *client = (struct client){
+        .fd = connect_from(load, client),
+        .role = role,
+        .since_ns = probe_now_ns(),
+    };
+    if (load->options.is_tls) {
+        client->ssl = secure_begin(client->fd);
+        client->state = CLIENT_SECURING;
+        secure(load, client);
+    } else {
+        shake(load, client);
     }
     if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) != 0) {
         probe_fail("epoll_ctl: %s", strerror(errno));
@@ -80,7 +110,9 @@ void client_end(struct load *load, struct client *client)
     if (client->state == CLIENT_OPEN || client->state == CLIENT_CLOSING) {
         load->open_count--;
     }
-    secure_end(client->secure);
+    if (client->ssl != NULL) {
+        secure_end(client->ssl);
+    }
     close(client->fd);
     free(client->rest);
     *client = (struct client){.fd = -1, .state = CLIENT_CLOSED};
@@ -88,8 +120,8 @@ void client_end(struct load *load, struct client *client)
 
 void client_send(struct client *client, const uint8_t *bytes, size_t len)
 {
-    ssize_t sent = client->secure != NULL ? secure_write(client->secure, bytes, len)
-                                          : send(client->fd, bytes, len, MSG_NOSIGNAL);
+    ssize_t sent = client->ssl != NULL ? secure_send(client->ssl, bytes, len)
+                                       : send(client->fd, bytes, len, MSG_NOSIGNAL);
 
     if (sent != (ssize_t)len && client->state != CLIENT_CLOSING) {
         probe_fail("send: %s", sent < 0 ? strerror(errno) : "the socket is full");
@@ -114,14 +146,26 @@ static void on_gone(struct load *load, struct client *client, const char *why)
     load->mode->on_gone(load, client);
 }
 
-static void on_frame(struct load *load, struct client *client, const struct wire_frame *frame)
+static void on_message(struct load *load, struct client *client, struct wire_frame *frame)
+{
+    if (frame->is_deflated) {
+        deflated_open(load, client, frame);
+    } else if (load->options.offers_deflate) {
+        // A row about compression must not come to stand on messages that are sent as they are.
+        probe_fail("connection %zu got a message of %zu bytes that is not compressed",
+                   (size_t)(client - load->clients), frame->len);
+    }
+    load->mode->on_message(load, client, frame);
+}
+
+static void on_frame(struct load *load, struct client *client, struct wire_frame *frame)
 {
     switch (frame->opcode) {
     case WIRE_TEXT:
     case WIRE_BINARY:
         // What a server tells a publisher about its publications is not part of the work.
         if (client->role == CLIENT_PLAIN) {
-            load->mode->on_message(load, client, frame);
+            on_message(load, client, frame);
         }
         break;
     case WIRE_PING:
@@ -148,14 +192,14 @@ static size_t take_one(struct load *load, struct client *client, const uint8_t *
     if (client->role == CLIENT_HTTP_PUBLISHER) {
         taken = wire_get_http_answer(at, len);
     } else if (client->state == CLIENT_SHAKING) {
-        taken = wire_get_upgrade_answer(at, len);
+        taken = wire_get_upgrade_answer(at, len, offers_deflate(load, client));
         if (taken > 0) {
             client->state = CLIENT_OPEN;
             load->open_count++;
             load->mode->on_open(load, client);
         }
     } else {
-        taken = wire_get_server_frame(at, len, &frame);
+        taken = wire_get_server_frame(at, len, offers_deflate(load, client), &frame);
         if (taken > 0) {
             taken = (int)frame.total_len;
             on_frame(load, client, &frame);
@@ -201,17 +245,31 @@ static void take_all(struct load *load, struct client *client, size_t len)
     }
 }
 
+static ssize_t receive(struct load *load, struct client *client, uint8_t *to)
+{
+    ssize_t got;
+
+    if (client->ssl != NULL) {
+        return secure_recv(client->ssl, to, READ_LEN, &load->received_bytes);
+    }
+    got = recv(client->fd, to, READ_LEN, 0);
+    load->received_bytes += got > 0 ? (uint64_t)got : 0;
+    return got;
+}
+
 static void on_readable(struct load *load, struct client *client)
 {
-    ssize_t got = READ_LEN;
+    bool is_more = client->state != CLIENT_SECURING || secure(load, client);
 
-    while (got == READ_LEN && client->state != CLIENT_CLOSED) {
+    while (is_more && client->state != CLIENT_CLOSED) {
         size_t before = client->rest_len;
+        ssize_t got;
         if (before > 0) {
             memcpy(buffer, client->rest, before);
         }
-        got = client->secure != NULL ? secure_read(client->secure, buffer + before, READ_LEN)
-                                     : recv(client->fd, buffer + before, READ_LEN, 0);
+        got = receive(load, client, buffer + before);
+        // Of TLS a receive gives one record, however much lies in the socket.
+        is_more = got == READ_LEN || (got > 0 && client->ssl != NULL);
         if (got > 0) {
             load->now_ns = probe_now_ns();
             take_all(load, client, before + (size_t)got);
@@ -267,81 +325,4 @@ void load_run_for(struct load *load, double seconds)
         uint64_t left_ms = (end_ns - now_ns) / 1000000 + 1;
         load_turn(load, left_ms < 100 ? (int)left_ms : 100);
     }
-}
-
-void load_measure_begin(struct load *load)
-{
-    load->message_count = 0;
-    memset(&load->latency, 0, sizeof(load->latency));
-    probe_read(&load->probe, &load->from);
-}
-
-void load_measure_end(struct load *load)
-{
-    probe_read(&load->probe, &load->to);
-}
-
-void load_measure(struct load *load, void (*run_for)(struct load *load, double seconds))
-{
-    static const double slice_seconds = 0.5;
-    size_t slices = (size_t)(load->options.seconds / slice_seconds);
-
-    slices = slices < 1 ? 1 : slices > SLICES_MAX ? SLICES_MAX : slices;
-    load_measure_begin(load);
-    for (size_t i = 0; i < slices; i++) {
-        uint64_t count_before = load->message_count;
-        struct probe_reading before;
-        struct probe_reading after;
-        probe_read(&load->probe, &before);
-        run_for(load, load->options.seconds / (double)slices);
-        probe_read(&load->probe, &after);
-        if (load->message_count > count_before) {
-            load->slice_cpu_ns_each[load->slice_count++] =
-                (double)(after.cpu_ns - before.cpu_ns) /
-                (double)(load->message_count - count_before);
-        }
-    }
-    load_measure_end(load);
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
-static double median_slice(const struct load *load)
-{
-    double sorted[SLICES_MAX];
-
-    if (load->slice_count == 0) {
-        return 0;
-    }
-    memcpy(sorted, load->slice_cpu_ns_each, load->slice_count * sizeof(double));
-    qsort(sorted, load->slice_count, sizeof(double), compare_doubles);
-    return (sorted[(load->slice_count - 1) / 2] + sorted[load->slice_count / 2]) / 2;
-}
-
-void load_print(const struct load *load, const char *unit)
-{
-    double seconds = (double)(load->to.time_ns - load->from.time_ns) / 1e9;
-    double cpu = (double)(load->to.cpu_ns - load->from.cpu_ns);
-    double count = (double)load->message_count;
-
-    printf("{\"mode\":\"%s\",\"unit\":\"%s\",\"connections\":%u,\"in_flight\":%u,"
-           "\"seconds\":%.3f,\"count\":%.0f,\"per_second\":%.0f,\"server_cpu_ns_each\":%.1f,"
-           "\"server_cpu_ns_each_mean\":%.1f,"
-           "\"server_cpu_share\":%.3f,\"server_wait_share\":%.3f,\"load_cpu_share\":%.3f,"
-           "\"p50_us\":%.1f,\"p99_us\":%.1f,\"server_pings\":%llu,\"resident_bytes\":%llu",
-           load->mode->name, unit, load->options.connections, load->options.in_flight, seconds,
-           count, count / seconds, median_slice(load), count > 0 ? cpu / count : 0,
-           cpu / 1e9 / seconds,
-           (double)(load->to.cpu_wait_ns - load->from.cpu_wait_ns) / 1e9 / seconds,
-           (double)(load->to.own_cpu_ns - load->from.own_cpu_ns) / 1e9 / seconds,
-           (double)histogram_quantile(&load->latency, 0.50) / 1e3,
-           (double)histogram_quantile(&load->latency, 0.99) / 1e3,
-           (unsigned long long)load->ping_count,
-           (unsigned long long)probe_resident_bytes(&load->probe));
 }

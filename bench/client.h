@@ -4,8 +4,8 @@
 #ifndef TIDEGATE_BENCH_CLIENT_H
 #define TIDEGATE_BENCH_CLIENT_H
 
+#include "message.h"
 #include "probe.h"
-#include "secure.h"
 #include "wire.h"
 
 #include <netinet/in.h>
@@ -19,18 +19,26 @@ struct client_options {
     uint16_t port;
     unsigned connections;
     unsigned in_flight;
+    enum message_kind message_kind;
     unsigned message_len;
     unsigned opcode;
-    unsigned parallel; // handshakes under way at once
-    unsigned sources;  // source addresses 127.0.0.1 ...
-    bool tls;
+    unsigned parallel;   // handshakes under way at once
+    bool offers_deflate; // all but publishers; each message to them must come compressed
+    bool is_tls;
+    unsigned sources; // source addresses 127.0.0.1 ...
     double warm_seconds;
     double seconds;
 };
 
 enum { SLICES_MAX = 1000 };
 
-enum client_state { CLIENT_CLOSED, CLIENT_SHAKING, CLIENT_OPEN, CLIENT_CLOSING };
+enum client_state {
+    CLIENT_CLOSED,
+    CLIENT_SECURING, // the TLS handshake
+    CLIENT_SHAKING,  // the one of WebSocket
+    CLIENT_OPEN,
+    CLIENT_CLOSING,
+};
 
 enum client_role { CLIENT_PLAIN, CLIENT_WS_PUBLISHER, CLIENT_HTTP_PUBLISHER };
 
@@ -39,16 +47,17 @@ struct client {
     enum client_state state;
     enum client_role role;
     uint32_t rest_len;
-    struct secure *secure; // owned; NULL without TLS
-    uint8_t *rest;         // the beginning of a frame whose end has not come; NULL when none
-    uint64_t next_number;  // of the message expected next
-    uint64_t since_ns;     // the connection was begun
+    struct ssl_st *ssl;   // owned; NULL: plain
+    uint8_t *rest;        // the beginning of a frame whose end has not come; NULL when none
+    uint64_t next_number; // of the message expected next
+    uint64_t since_ns;    // the connection was begun
 };
 
 struct load;
 
 struct load_mode {
     const char *name;
+    bool is_broadcast; // a message is the same for all connections
     void (*run)(struct load *load);
     void (*on_open)(struct load *load, struct client *client);
     void (*on_message)(struct load *load, struct client *client, const struct wire_frame *frame);
@@ -67,7 +76,9 @@ struct load {
     uint64_t pong_count; // answers to pings of ours
     bool is_draining;    // nothing new is sent; missing_count messages are to come
     uint64_t missing_count;
-    uint64_t message_count; // in the measured window
+    uint64_t message_count;  // in the measured window
+    uint64_t received_bytes; // from sockets, TLS not yet removed; in the measured window too
+    uint64_t window_bytes;   // received_bytes when the window ended
     struct histogram latency;
     double slice_cpu_ns_each[SLICES_MAX]; // server CPU over messages, by slice
     size_t slice_count;

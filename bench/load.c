@@ -17,22 +17,15 @@ enum { CONNECTIONS_MAX = 100000, SECONDS_MAX = 600, OPENING_SECONDS_MAX = 120 };
 static const struct load_mode *const modes[] = {&mode_echo, &mode_fanout, &mode_idle, &mode_accept};
 
 static const struct option option_table[] = {
-    {"mode", required_argument, NULL, 'm'},
-    {"port", required_argument, NULL, 'p'},
-    {"path", required_argument, NULL, 'u'},
-    {"publish-path", required_argument, NULL, 'U'},
-    {"http-key", required_argument, NULL, 'k'},
-    {"connections", required_argument, NULL, 'c'},
-    {"in-flight", required_argument, NULL, 'f'},
-    {"length", required_argument, NULL, 'l'},
-    {"binary", no_argument, NULL, 'b'},
-    {"parallel", required_argument, NULL, 'P'},
-    {"sources", required_argument, NULL, 'a'},
-    {"tls", no_argument, NULL, 'T'},
-    {"warm", required_argument, NULL, 'w'},
-    {"seconds", required_argument, NULL, 's'},
-    {"server-pid", required_argument, NULL, 'S'},
-    {NULL, 0, NULL, 0},
+    {"mode", required_argument, NULL, 'm'},       {"port", required_argument, NULL, 'p'},
+    {"path", required_argument, NULL, 'u'},       {"publish-path", required_argument, NULL, 'U'},
+    {"http-key", required_argument, NULL, 'k'},   {"connections", required_argument, NULL, 'c'},
+    {"in-flight", required_argument, NULL, 'f'},  {"length", required_argument, NULL, 'l'},
+    {"payload", required_argument, NULL, 'j'},    {"binary", no_argument, NULL, 'b'},
+    {"deflate", no_argument, NULL, 'd'},          {"tls", no_argument, NULL, 't'},
+    {"parallel", required_argument, NULL, 'P'},   {"sources", required_argument, NULL, 'a'},
+    {"warm", required_argument, NULL, 'w'},       {"seconds", required_argument, NULL, 's'},
+    {"server-pid", required_argument, NULL, 'S'}, {NULL, 0, NULL, 0},
 };
 
 static unsigned get_number(const char *text, unsigned min, unsigned max)
@@ -65,6 +58,17 @@ static void add_pid(struct probe *probe, const char *text)
     probe->pids[probe->pid_count++] = (pid_t)get_number(text, 1, 1u << 30);
 }
 
+static void take_payload(struct client_options *options, const char *text)
+{
+    static const char kind[] = "json:";
+
+    if (strncmp(text, kind, sizeof(kind) - 1) != 0) {
+        probe_fail("--payload is json:BYTES");
+    }
+    options->message_kind = MESSAGE_JSON;
+    options->message_len = get_number(text + sizeof(kind) - 1, MESSAGE_JSON_MIN, MESSAGE_MAX);
+}
+
 static void take_option(struct load *load, int name)
 {
     struct client_options *options = &load->options;
@@ -92,7 +96,17 @@ static void take_option(struct load *load, int name)
         options->in_flight = get_number(optarg, 1, 1024);
         break;
     case 'l':
-        options->message_len = get_number(optarg, WIRE_MESSAGE_MIN, WIRE_MESSAGE_MAX);
+        options->message_kind = MESSAGE_FILLER;
+        options->message_len = get_number(optarg, MESSAGE_FILLER_MIN, MESSAGE_MAX);
+        break;
+    case 'j':
+        take_payload(options, optarg);
+        break;
+    case 'd':
+        options->offers_deflate = true;
+        break;
+    case 't':
+        options->is_tls = true;
         break;
     case 'b':
         options->opcode = WIRE_BINARY;
@@ -102,9 +116,6 @@ static void take_option(struct load *load, int name)
         break;
     case 'a':
         options->sources = get_number(optarg, 1, 200);
-        break;
-    case 'T':
-        options->tls = true;
         break;
     case 'w':
         options->warm_seconds = get_seconds(optarg);

@@ -15,7 +15,8 @@ static void echo_send(struct load *load, struct client *client, uint64_t number)
 {
     uint8_t message[WIRE_MESSAGE_MAX];
 
-    wire_put_message(message, load->options.message_len, number, load->now_ns);
+    message_put(load->options.message_kind, message, load->options.message_len, number,
+                load->now_ns);
     client_send_frame(client, load->options.opcode, message, load->options.message_len);
 }
 
@@ -33,7 +34,8 @@ static uint64_t take_expected(struct load *load, struct client *client,
     uint64_t sent_ns = 0;
 
     if (frame->opcode != load->options.opcode || frame->len != load->options.message_len ||
-        wire_get_message(frame->payload, frame->len, &number, &sent_ns) != 0) {
+        message_get(load->options.message_kind, frame->payload, frame->len, &number, &sent_ns) !=
+            0) {
         probe_fail("connection %zu got a message that was not sent: opcode %u, %zu bytes: %.*s",
                    (size_t)(client - load->clients), frame->opcode, frame->len, (int)frame->len,
                    frame->payload);
@@ -148,7 +150,7 @@ static size_t put_publication(const struct load *load, uint8_t *to, uint64_t num
     size_t len = load->options.message_len;
     int head;
 
-    wire_put_message(message, len, number, now);
+    message_put(load->options.message_kind, message, len, number, now);
     if (load->options.http_key == NULL) {
         return wire_put_client_frame(to, load->options.opcode, message, len);
     }
@@ -231,6 +233,7 @@ static void fanout_run(struct load *load)
 
 const struct load_mode mode_fanout = {
     .name = "fanout",
+    .is_broadcast = true,
     .run = fanout_run,
     .on_open = open_quietly,
     .on_message = fanout_on_message,

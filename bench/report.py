@@ -49,6 +49,8 @@ def row_line(row, name, results, floor):
     if row.floor:
         found = ratios(row, results, floor)
         cells.append(spread(found, lambda value: f"{value:.2f}") if found else "–")
+    if row.shows_bytes:
+        cells.append(f"{of('received_bytes_each'):,.1f} B")
     if row.is_idle:
         cells += [f"{of('connections'):,.0f}", f"{of('resident_bytes') / 2**20:,.1f} MiB",
                   f"{of('server_pings'):,.0f}", f"{of('pongs'):,.0f}"]
@@ -64,6 +66,8 @@ def row_table(row, results_by_server):
     heads = ["server", row.figure_title]
     if row.floor:
         heads.append(f"of {row.floor}")
+    if row.shows_bytes:
+        heads.append("on the wire each")
     if row.is_idle:
         heads += ["connections", "resident", "pings answered", "pings sent and answered"]
     else:
@@ -78,6 +82,13 @@ def row_table(row, results_by_server):
     return lines + [""]
 
 
+def bytes_text(row, results_by_server):
+    """What a message is on the wire, with TCP's and IP's headers left out, beside the divisor's."""
+    own, divisor = [median([result["received_bytes_each"] for result in found])
+                    for found in (results_by_server[row.measured], floors_of(row, results_by_server))]
+    return f"{own:,.0f} B on the wire, {own / divisor:.2f} of {divisor:,.0f} B"
+
+
 def reached(row, results_by_server):
     """(what was reached, yes or no) for the row's target."""
     results = results_by_server.get(row.measured)
@@ -88,9 +99,13 @@ def reached(row, results_by_server):
         if not values:
             return "not measured", "–"
         text = spread(values, lambda value: f"{value:.2f}")
+        if row.shows_bytes:
+            text += "; " + bytes_text(row, results_by_server)
     else:
         values = [result[row.figure] for result in results]
         text = spread(values, lambda value: quantity(row, value))
+    if not row.target:
+        return text, "–"
     return text, "yes" if median(values) <= row.target else "**no**"
 
 
@@ -105,7 +120,7 @@ def target_table(rows, results):
     lines = ["## Targets", "", "| row | to reach | reached | | second over first run of the divisor |",
              "|---|---|---|---|---|"]
     for row in rows:
-        if row.target:
+        if row.is_shown_first:
             found = results.get(row.key, {})
             text, answer = reached(row, found)
             lines.append(f"| {row.title} | {row.target_title} | {text} | {answer} "
@@ -130,11 +145,20 @@ def is_virtual():
         return " hypervisor" in file.read()
 
 
+def protocols_over_tcp():
+    try:
+        with open("/proc/sys/net/ipv4/tcp_available_ulp", encoding="ascii") as file:
+            return file.read().split()
+    except OSError:
+        return []
+
+
 def machine_lines():
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     where = "in a virtual machine" if is_virtual() else "on hardware"
+    kernel_tls = "with" if "tls" in protocols_over_tcp() else "without"
     return [f"- CPU: {cpu_model()}, {os.cpu_count()} cores, {where}; {memory:.0f} GiB",
-            f"- Kernel: {platform.system()} {platform.release()}"]
+            f"- Kernel: {platform.system()} {platform.release()}, {kernel_tls} kernel TLS"]
 
 
 def whole(title, facts, rows, results, failures):

@@ -1,12 +1,14 @@
 """The rows of the benchmark: what is asked of a server, and what the gateway is to reach.
 
 A row is the load generator's arguments, the figure that counts, and the server whose figure it is
-divided by. Targets are for the gateway with one worker.
+divided by. Targets are for the gateway with one worker. A row with no target but something to reach
+is shown among the targets for its ratio.
 """
 
 import dataclasses
 
 IDLE_CONNECTIONS = 15000
+IDLE_TLS_CONNECTIONS = 5000
 IDLE_PING_SECONDS = 5
 
 
@@ -23,10 +25,16 @@ class Row:
     target_title: str
     measured: str = "tidegate"  # the server the target is for
     ping_seconds: int = 0
+    connections: int = 0  # of idle rows
+    shows_bytes: bool = False  # what a message is on the wire, beside the figure
 
     @property
     def is_idle(self):
-        return self.key == "idle"
+        return self.connections > 0
+
+    @property
+    def is_shown_first(self):
+        return self.target_title != ""
 
 
 def fanout(in_flight):
@@ -50,7 +58,7 @@ ROWS = (
         ("--mode", "idle"), "subscribe_path",
         "bytes_each", "resident bytes each", "", 700,
         "at most 700 resident bytes each, pings included",
-        ping_seconds=IDLE_PING_SECONDS),
+        ping_seconds=IDLE_PING_SECONDS, connections=IDLE_CONNECTIONS),
     Row("accept", "Connect, handshake, close handshake; 64 at once",
         ("--mode", "accept", "--sources", "8"), "echo_path",
         "server_cpu_ns_each", "CPU a connection", "floor (each)", 0, ""),
@@ -62,4 +70,25 @@ ROWS = (
     Row("http", "Fan-out to 1,000 subscribers, one in flight, published by HTTP POST",
         fanout(1), "subscribe_path",
         "server_cpu_ns_each", "CPU a delivery", "", 0, ""),
+    Row("deflate", "Fan-out of 1 KiB of JSON to 1,000 subscribers, one in flight, compressed and not",
+        (*fanout(1), "--payload", "json:1024"), "subscribe_path",
+        "server_cpu_ns_each", "CPU a delivery", "tidegate", 0,
+        "CPU a delivery and bytes on the wire, compressed over uncompressed",
+        measured="tidegate, deflate", shows_bytes=True),
+    Row("echo_tls", "Echo over TLS and plain, 100 connections, one message in flight on each",
+        ("--mode", "echo", "--connections", "100"), "echo_path",
+        "server_cpu_ns_each", "CPU a message", "tidegate", 0,
+        "CPU a message, TLS over plain",
+        measured="tidegate, TLS", shows_bytes=True),
+    Row("fanout_tls", "Fan-out to 1,000 subscribers over TLS and plain, one in flight",
+        fanout(1), "subscribe_path",
+        "server_cpu_ns_each", "CPU a delivery", "tidegate", 0,
+        "CPU a delivery, TLS over plain",
+        measured="tidegate, TLS", shows_bytes=True),
+    Row("idle_tls", "Idle connections over TLS and plain, pinged both ways",
+        ("--mode", "idle"), "subscribe_path",
+        "bytes_each", "resident bytes each", "", 0,
+        "resident bytes each over TLS, pings included",
+        measured="tidegate, TLS", ping_seconds=IDLE_PING_SECONDS,
+        connections=IDLE_TLS_CONNECTIONS),
 )

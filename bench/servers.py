@@ -26,6 +26,7 @@ PORTS = range(10000, 32000)  # below the ports the kernel gives to outgoing conn
 API_KEY = "bench-key"
 
 ALL_ROWS = ("echo", "fanout1", "fanout16", "idle", "accept")
+TLS_ROWS = ("echo_tls", "fanout_tls", "idle_tls")
 
 
 class ServerError(Exception):
@@ -124,6 +125,7 @@ class Server:
     subscribe_path = "/channels/bench"
     publish_path = "/pub/bench"
     http_path = None  # where a POST publishes
+    load = ()  # further arguments of the load generator
 
     def missing(self):
         """What is not there, as a sentence, or None."""
@@ -148,14 +150,40 @@ def output_of(*command, **options):
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+class Certificate:
+    """A self-signed one for this machine's tests, made once in the build folder."""
+
+    def __init__(self, folder):
+        self.file = str((folder / "certificate.pem").resolve())
+        self.key = str((folder / "key.pem").resolve())
+
+    def missing(self):
+        if os.path.exists(self.file) and os.path.exists(self.key):
+            return None
+        if shutil.which("openssl") is None:
+            return "needs the package openssl for a certificate"
+        output_of("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                  "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650", "-subj",
+                  "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                  "-keyout", self.key, "-out", self.file)
+        return None if os.path.exists(self.file) else "got no certificate from openssl"
+
+
 class Gateway(Server):
+    """Also the divisor of its own variants, and then a second time in each round as `again`."""
+
     http_path = "/channels/bench"
 
-    def __init__(self, binary, workers=1, again=""):
-        self.name = "tidegate" + (f", {workers} workers" if workers > 1 else "") + again
-        self.rows = ALL_ROWS + ("workers2", "http") if self.name == "tidegate" else ("workers2",)
+    def __init__(self, binary, variant="", rows=ALL_ROWS, **changes):
+        self.name = "tidegate" + variant
+        self.rows = rows
         self.binary = str(binary)
-        self.workers = workers
+        self.workers = changes.get("workers", 1)
+        self.load = changes.get("load", ())
+        self.certificate = changes.get("certificate")
+
+    def has_setting(self, name):
+        return f'"{name}"' in output_of(self.binary, "config", "--schema")
 
     def version(self):
         return output_of(self.binary, "version").split("\n")[0]
@@ -169,11 +197,15 @@ class Gateway(Server):
             "ping_interval": f"{ping}s",
             "pong_timeout": f"{min(8, ping - 1)}s",
         }
+        listener = {"name": "main", "address": "127.0.0.1", "port": port,
+                    "serves": ["public", "internal"]}
+        if self.certificate:
+            listener["tls"] = {"certificates": [{"certificate": self.certificate.file,
+                                                 "key": self.certificate.key}]}
         settings = {
             "workers": self.workers,
             "log": {"level": "error"},
-            "listeners": [{"name": "main", "address": "127.0.0.1", "port": port,
-                           "serves": ["public", "internal"]}],
+            "listeners": [listener],
             "http_api": {"key": API_KEY},
             "client": client,
             "channel": {"without_namespace": {"history_size": 0, "history_ttl": "0s"}},

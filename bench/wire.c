@@ -1,4 +1,4 @@
-// Frames and messages of the benchmark; see wire.h. The mask key is a constant: a server cannot
+// Frames and handshakes of the benchmark; see wire.h. The mask key is a constant: a server cannot
 // tell, and a random one would only cost time here. The upgrade key is the one of RFC 6455 §1.3,
 // so the right Sec-WebSocket-Accept is a constant too, and no SHA-1 is needed to check it.
 
@@ -11,8 +11,9 @@
 
 #define UPGRADE_KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define UPGRADE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-
-enum { DIGITS = 16, FILLER = 'x' };
+#define DEFLATE_OFFER \
+    "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; " \
+    "client_no_context_takeover\r\n"
 
 static const uint8_t mask_key[8] = {0x37, 0xfa, 0x21, 0x3d, 0x37, 0xfa, 0x21, 0x3d};
 
@@ -56,16 +57,19 @@ size_t wire_put_client_frame(uint8_t *to, unsigned opcode, const uint8_t *payloa
     return at + len;
 }
 
-int wire_get_server_frame(const uint8_t *from, size_t len, struct wire_frame *ret_frame)
+int wire_get_server_frame(const uint8_t *from, size_t len, bool may_be_deflated,
+                          struct wire_frame *ret_frame)
 {
     size_t head = 2;
     uint64_t body;
+    bool is_deflated;
 
     if (len < head) {
         return 0;
     }
-    // No extension was offered and no fragment is expected: FIN alone, and never a mask.
-    if ((from[0] & 0xf0) != 0x80 || (from[1] & 0x80) != 0) {
+    is_deflated = may_be_deflated && (from[0] & 0x40) != 0 && (from[0] & 0x0f) < WIRE_CLOSE;
+    // No fragment is expected: FIN, no bit of an extension that is not spoken, and never a mask.
+    if ((from[0] & 0xf0) != (is_deflated ? 0xc0 : 0x80) || (from[1] & 0x80) != 0) {
         return -EPROTO;
     }
     body = from[1];
@@ -88,6 +92,7 @@ int wire_get_server_frame(const uint8_t *from, size_t len, struct wire_frame *re
     }
     *ret_frame = (struct wire_frame){
         .opcode = from[0] & 0x0f,
+        .is_deflated = is_deflated,
         .payload = from + head,
         .len = (size_t)body,
         .total_len = head + (size_t)body,
@@ -95,13 +100,13 @@ int wire_get_server_frame(const uint8_t *from, size_t len, struct wire_frame *re
     return 1;
 }
 
-int wire_put_upgrade(char *to, size_t room, const char *path)
+int wire_put_upgrade(char *to, size_t room, const char *path, bool offers_deflate)
 {
     int len = snprintf(to, room,
                        "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
                        "Connection: Upgrade\r\nSec-WebSocket-Key: " UPGRADE_KEY "\r\n"
-                       "Sec-WebSocket-Version: 13\r\n\r\n",
-                       path);
+                       "Sec-WebSocket-Version: 13\r\n%s\r\n",
+                       path, offers_deflate ? DEFLATE_OFFER : "");
 
     return len > 0 && (size_t)len < room ? len : -ENOSPC;
 }
@@ -114,7 +119,32 @@ static size_t head_len(const uint8_t *from, size_t len)
     return end != NULL ? (size_t)(end - from) + 4 : 0;
 }
 
-int wire_get_upgrade_answer(const uint8_t *from, size_t len)
+// The value of the first header of that name (given as "\r\nname:"), NULL when there is none.
+static const char *find_header(const uint8_t *from, size_t head, const char *name)
+{
+    size_t name_len = strlen(name);
+
+    for (size_t i = 0; i + name_len < head; i++) {
+        if (strncasecmp((const char *)from + i, name, name_len) == 0) {
+            return (const char *)from + i + name_len;
+        }
+    }
+    return NULL;
+}
+
+static bool is_deflate_right(const uint8_t *from, size_t head, bool offers_deflate)
+{
+    const char *value = find_header(from, head, "\r\nsec-websocket-extensions:");
+    const char *end = value != NULL ? memchr(value, '\r', head) : NULL;
+
+    if (!offers_deflate || end == NULL) {
+        return !offers_deflate && value == NULL;
+    }
+    return memmem(value, (size_t)(end - value), "permessage-deflate", 18) != NULL &&
+           memmem(value, (size_t)(end - value), "server_no_context_takeover", 26) != NULL;
+}
+
+int wire_get_upgrade_answer(const uint8_t *from, size_t len, bool offers_deflate)
 {
     static const char status[] = "HTTP/1.1 101 ";
     size_t head = head_len(from, len);
@@ -123,7 +153,8 @@ int wire_get_upgrade_answer(const uint8_t *from, size_t len)
         return 0;
     }
     if (memcmp(from, status, sizeof(status) - 1) != 0 ||
-        memmem(from, head, UPGRADE_ACCEPT, sizeof(UPGRADE_ACCEPT) - 1) == NULL) {
+        memmem(from, head, UPGRADE_ACCEPT, sizeof(UPGRADE_ACCEPT) - 1) == NULL ||
+        !is_deflate_right(from, head, offers_deflate)) {
         return -EPROTO;
     }
     return (int)head;
@@ -132,9 +163,9 @@ int wire_get_upgrade_answer(const uint8_t *from, size_t len)
 int wire_get_http_answer(const uint8_t *from, size_t len)
 {
     static const char status[] = "HTTP/1.1 2";
-    static const char name[] = "\r\ncontent-length:";
     size_t head = head_len(from, len);
-    long body = -1;
+    const char *value;
+    long body;
 
     if (head == 0) {
         return 0;
@@ -142,63 +173,10 @@ int wire_get_http_answer(const uint8_t *from, size_t len)
     if (memcmp(from, status, sizeof(status) - 1) != 0) {
         return -EPROTO;
     }
-    for (size_t i = 0; i + sizeof(name) - 1 < head && body < 0; i++) {
-        if (strncasecmp((const char *)from + i, name, sizeof(name) - 1) == 0) {
-            body = strtol((const char *)from + i + sizeof(name) - 1, NULL, 10);
-        }
-    }
+    value = find_header(from, head, "\r\ncontent-length:");
+    body = value != NULL ? strtol(value, NULL, 10) : -1;
     if (body < 0) {
         return memcmp(from + 9, "204", 3) == 0 ? (int)head : -EPROTO;
     }
     return len - head >= (size_t)body ? (int)head + (int)body : 0;
-}
-
-static void put_hex(uint8_t *to, uint64_t value)
-{
-    for (int i = DIGITS - 1; i >= 0; i--) {
-        to[i] = (uint8_t) "0123456789abcdef"[value & 15];
-        value >>= 4;
-    }
-}
-
-static int get_hex(const uint8_t *from, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-
-    for (int i = 0; i < DIGITS; i++) {
-        unsigned digit = from[i];
-        if (digit >= '0' && digit <= '9') {
-            digit -= '0';
-        } else if (digit >= 'a' && digit <= 'f') {
-            digit -= 'a' - 10;
-        } else {
-            return -EPROTO;
-        }
-        value = value << 4 | digit;
-    }
-    *ret_value = value;
-    return 0;
-}
-
-void wire_put_message(uint8_t *to, size_t len, uint64_t number, uint64_t time_ns)
-{
-    put_hex(to, number);
-    to[DIGITS] = ' ';
-    put_hex(to + DIGITS + 1, time_ns);
-    to[2 * DIGITS + 1] = ' ';
-    memset(to + WIRE_MESSAGE_MIN, FILLER, len - WIRE_MESSAGE_MIN);
-}
-
-int wire_get_message(const uint8_t *from, size_t len, uint64_t *ret_number, uint64_t *ret_time_ns)
-{
-    if (len < WIRE_MESSAGE_MIN || from[DIGITS] != ' ' || from[2 * DIGITS + 1] != ' ' ||
-        get_hex(from, ret_number) != 0 || get_hex(from + DIGITS + 1, ret_time_ns) != 0) {
-        return -EPROTO;
-    }
-    for (size_t i = WIRE_MESSAGE_MIN; i < len; i++) {
-        if (from[i] != FILLER) {
-            return -EPROTO;
-        }
-    }
-    return 0;
 }
