@@ -17,7 +17,8 @@
 
 #include <errno.h>
 
-#define LINGER_MS 2000 // the peer's time to read the last frame and close
+#define PONGS_WAITING_MAX 4096 // bytes
+#define LINGER_MS 2000         // the peer's time to read the last frame and close
 
 static struct websocket *websocket_of(struct conn *conn)
 {
@@ -141,7 +142,9 @@ static void websocket_on_ping(struct ws_stream *stream, struct bytes data)
     }
     struct blob *pong = ws_frame_try_create(WS_PONG, data);
     if (pong != NULL) {
-        conn_send(websocket->conn, pong, OUTBOX_KEY_PONG, NULL);
+        // Each ping is answered, until so much waits that only the latest one is (§5.5.3).
+        bool is_behind = websocket->conn->outbox.bytes > PONGS_WAITING_MAX;
+        conn_send(websocket->conn, pong, is_behind ? OUTBOX_KEY_PONG : OUTBOX_KEY_CONTROL, NULL);
     }
 }
 

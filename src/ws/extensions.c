@@ -1,5 +1,6 @@
 // Reading Sec-WebSocket-Extensions (RFC 6455 §9.1) for the one extension spoken here. Linear, no
-// memory; what is malformed makes its offer unacceptable and nothing else.
+// memory. What breaks the grammar ends the handshake, as §9.1 demands; what is only wrong for this
+// extension makes its offer unacceptable.
 // Pure functions, any thread.
 
 #include "tidegate/ws/deflate.h"
@@ -19,6 +20,92 @@ struct offer {
     bool has[PARAMS];
     uint8_t bits[PARAMS]; // 0: no value
 };
+
+// --- the grammar ---
+
+static bool is_token_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static struct bytes skip_spaces(struct bytes a)
+{
+    while (a.len > 0 && (a.at[0] == ' ' || a.at[0] == '\t')) {
+        a = bytes_skip(a, 1);
+    }
+    return a;
+}
+
+static bool take_char(struct bytes *rest, char c)
+{
+    struct bytes a = skip_spaces(*rest);
+
+    if (a.len == 0 || a.at[0] != c) {
+        return false;
+    }
+    *rest = bytes_skip(a, 1);
+    return true;
+}
+
+static bool take_token(struct bytes *rest)
+{
+    struct bytes a = skip_spaces(*rest);
+    size_t len = 0;
+
+    while (len < a.len && is_token_char(a.at[len])) {
+        len++;
+    }
+    *rest = bytes_skip(a, len);
+    return len > 0;
+}
+
+// A token, or one in quotes: what is quoted must be a token too (§9.1).
+static bool take_value(struct bytes *rest)
+{
+    if (!take_char(rest, '"')) {
+        return take_token(rest);
+    }
+    return rest->len > 0 && is_token_char(rest->at[0]) && take_token(rest) && rest->len > 0 &&
+           rest->at[0] == '"' && take_char(rest, '"');
+}
+
+static bool extensions_are_good(struct bytes rest)
+{
+    for (;;) {
+        while (take_char(&rest, ',')) {
+        }
+        if (skip_spaces(rest).len == 0) {
+            return true;
+        }
+        if (!take_token(&rest)) {
+            return false;
+        }
+        while (take_char(&rest, ';')) {
+            if (!take_token(&rest) || (take_char(&rest, '=') && !take_value(&rest))) {
+                return false;
+            }
+        }
+        rest = skip_spaces(rest);
+        if (rest.len > 0 && rest.at[0] != ',') {
+            return false;
+        }
+    }
+}
+
+bool ws_extensions_are_good(const struct http_request *request)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct http_header *header = &request->headers[i];
+        if (bytes_equal_nocase(header->name, BYTES_OF("Sec-WebSocket-Extensions")) &&
+            !extensions_are_good(header->value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// --- the offers ---
 
 // A window size: two digits at most, no leading zero (§7.1.2.1).
 static int offer_bits(struct bytes value, uint8_t *ret_bits)

@@ -114,12 +114,30 @@ bool ws_origin_is_allowed(struct bytes origin, char *const *globs, size_t count)
     return false;
 }
 
+// Unlike tokens of HTTP's own fields, names of subprotocols are compared with their case (§4.1).
+static bool handshake_offers(const struct http_request *request, struct bytes name)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        struct bytes rest = request->headers[i].value;
+        struct bytes part;
+        if (!bytes_equal_nocase(request->headers[i].name, BYTES_OF("Sec-WebSocket-Protocol"))) {
+            continue;
+        }
+        while (bytes_next_part(&rest, ',', &part)) {
+            if (bytes_equal(bytes_trim(part), name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 // The server's first choice among what the client offered (§4.2.2 /subprotocol/).
 static const char *handshake_subprotocol(const struct http_request *request,
                                          const struct ws_handshake_options *options)
 {
     for (size_t i = 0; i < options->subprotocol_count; i++) {
-        if (http_request_has_token(request, "Sec-WebSocket-Protocol", options->subprotocols[i])) {
+        if (handshake_offers(request, bytes_str(options->subprotocols[i]))) {
             return options->subprotocols[i];
         }
     }
@@ -153,6 +171,10 @@ static enum ws_handshake_verdict handshake_check_form(const struct http_request 
     }
     if (request->content_length > 0 || request->is_chunked) {
         handshake->problem = "a WebSocket handshake has no body";
+        return WS_HANDSHAKE_BAD_REQUEST;
+    }
+    if (!ws_extensions_are_good(request)) {
+        handshake->problem = "Sec-WebSocket-Extensions is malformed";
         return WS_HANDSHAKE_BAD_REQUEST;
     }
     return WS_HANDSHAKE_OK;

@@ -4,10 +4,10 @@
 // pieces.
 //
 // Owner: the worker. A context is lent for as long as a frame or message is incomplete and goes
-// back to the pool clean, which is counted: `fed` bytes against the bytes of finished frames (wslay
-// refuses lengths that are not minimal, so a frame's size follows from its payload's).
-// Output never goes through wslay. The answers it queues to pings and closes are taken out of it
-// with a send callback that throws them away; only the code of a close it wants is read.
+// back to the pool clean. To know that, and to be right where wslay is not, headers are looked at
+// on their way in, and wslay is never given a byte past the end of a frame. Output never goes
+// through wslay. The answers it queues to pings and closes are taken out of it with a send callback
+// that throws them away; only the code of a close it wants is read.
 
 #include "tidegate/ws/stream.h"
 
@@ -25,9 +25,10 @@ struct ws_lease {
     struct ws_lease *next;         // ws_pool.idle
     struct ws_stream *stream;      // whose it is now
     struct bytes in;               // not fed yet
-    uint64_t fed;                  // bytes wslay took since the lease began
-    uint64_t framed;               // of them, in finished frames
-    uint64_t frame_len;            // of the frame being read, header included
+    uint8_t head[14];              // the next frame's header so far
+    uint8_t head_len;              // of it
+    bool is_close;                 // the frame being read is one
+    uint64_t payload_left;         // bytes of it that wslay has not had
     struct buf message;            // fragments and pieces so far
     struct bytes whole;            // a message that came in one piece; inside wslay's buffer
     struct ws_inflater *inflater;  // lent while a compressed message is read; or the stream's
@@ -44,6 +45,51 @@ struct ws_lease {
     uint16_t close_code;           // wslay's, from the close frame it queued
 };
 
+static void stream_fail(struct ws_lease *lease, enum close_reason reason)
+{
+    struct ws_stream *stream = lease->stream;
+
+    if (!stream->stopped) {
+        stream->stopped = true;
+        stream->pool->events->on_error(stream, reason);
+    }
+}
+
+// The header of the next frame, or what of it is there. A close is shown to wslay as a ping: its
+// own check of a reason fails where a read ends inside one, and it knows no code past 1011.
+static size_t stream_feed_head(struct ws_lease *lease, uint8_t *to, size_t room)
+{
+    size_t need = 2;
+
+    if (lease->head_len >= 2) {
+        uint8_t len = lease->head[1] & 0x7f;
+        need += (len == 126 ? 2 : len == 127 ? 8 : 0) + 4;
+    }
+    size_t n = need - lease->head_len;
+    n = n < lease->in.len ? n : lease->in.len;
+    n = n < room ? n : room;
+    memcpy(lease->head + lease->head_len, lease->in.at, n);
+    memcpy(to, lease->in.at, n);
+    if (lease->head_len == 0) {
+        lease->is_close = (to[0] & 0x0f) == WS_CLOSE;
+        to[0] = lease->is_close ? (uint8_t)((to[0] & 0xf0) | WS_PING) : to[0];
+    }
+    lease->head_len = (uint8_t)(lease->head_len + n);
+    if (lease->head_len >= 2 && (lease->head[1] & 0x80) == 0) {
+        stream_fail(lease, CLOSE_PROTOCOL_ERROR); // not masked (§5.1)
+    } else if (lease->head_len == need && need > 2) {
+        uint8_t len = lease->head[1] & 0x7f;
+        uint64_t long_len = 0;
+        for (size_t i = 0; i < (len == 126 ? 2u : len == 127 ? 8u : 0u); i++) {
+            long_len = long_len << 8 | lease->head[2 + i];
+        }
+        lease->payload_left = len < 126 ? len : long_len;
+        lease->head_len = 0;
+    }
+    return n;
+}
+
+// Never past the end of a frame, so that what is known of the header is of the frame being read.
 static ssize_t stream_on_recv(wslay_event_context_ptr wslay, uint8_t *to, size_t len, int flags,
                               void *user_data)
 {
@@ -55,9 +101,14 @@ static ssize_t stream_on_recv(wslay_event_context_ptr wslay, uint8_t *to, size_t
         wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
         return -1;
     }
-    memcpy(to, lease->in.at, n);
+    if (lease->payload_left > 0) {
+        n = n < lease->payload_left ? n : (size_t)lease->payload_left;
+        memcpy(to, lease->in.at, n);
+        lease->payload_left -= n;
+    } else {
+        n = stream_feed_head(lease, to, len);
+    }
     lease->in = bytes_skip(lease->in, n);
-    lease->fed += n;
     return (ssize_t)n;
 }
 
@@ -74,16 +125,6 @@ static ssize_t stream_on_send(wslay_event_context_ptr wslay, const uint8_t *data
     }
     lease->sending_close = len == 2 && data[0] == (0x80 | WS_CLOSE);
     return (ssize_t)len;
-}
-
-static void stream_fail(struct ws_lease *lease, enum close_reason reason)
-{
-    struct ws_stream *stream = lease->stream;
-
-    if (!stream->stopped) {
-        stream->stopped = true;
-        stream->pool->events->on_error(stream, reason);
-    }
 }
 
 // A data message begins: what it is, and an inflater if it needs one.
@@ -143,7 +184,6 @@ static void stream_on_frame_start(wslay_event_context_ptr wslay,
     uint64_t len = arg->payload_length;
 
     (void)wslay;
-    lease->frame_len = 2 + 4 + (len < 126 ? 0 : len <= UINT16_MAX ? 2 : 8) + len;
     lease->payload_len = len;
     lease->is_control = arg->opcode >= WS_CLOSE;
     if (arg->rsv != 0 && (lease->is_control || lease->in_message)) {
@@ -211,14 +251,6 @@ static void stream_on_frame_chunk(wslay_event_context_ptr wslay,
     }
 }
 
-static void stream_on_frame_end(wslay_event_context_ptr wslay, void *user_data)
-{
-    struct ws_lease *lease = user_data;
-
-    (void)wslay;
-    lease->framed += lease->frame_len;
-}
-
 static void stream_deliver(struct ws_lease *lease)
 {
     struct ws_stream *stream = lease->stream;
@@ -241,13 +273,23 @@ static void stream_deliver(struct ws_lease *lease)
     buf_finish(&message);
 }
 
-static void stream_deliver_close(struct ws_lease *lease, struct bytes payload, uint16_t code)
+// What may stand in a close frame (§7.4 and the registry it founded).
+static bool stream_code_is_good(uint16_t code)
+{
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+           (code >= 3000 && code <= 4999);
+}
+
+static void stream_deliver_close(struct ws_lease *lease, struct bytes payload)
 {
     struct ws_stream *stream = lease->stream;
     struct bytes reason = payload.len > 2 ? bytes_skip(payload, 2) : BYTES_EMPTY;
+    uint16_t code = WSLAY_CODE_NO_STATUS_RCVD;
 
-    // wslay takes a payload of one byte, which is no code (§5.5.1), for none at all.
-    if (payload.len == 1) {
+    if (payload.len >= 2) {
+        code = (uint16_t)((uint8_t)payload.at[0] << 8 | (uint8_t)payload.at[1]);
+    }
+    if (payload.len == 1 || (payload.len > 1 && !stream_code_is_good(code))) {
         stream_fail(lease, CLOSE_PROTOCOL_ERROR);
         return;
     }
@@ -256,7 +298,7 @@ static void stream_deliver_close(struct ws_lease *lease, struct bytes payload, u
         return;
     }
     stream->stopped = true;
-    stream->pool->events->on_close(stream, code == 0 ? WSLAY_CODE_NO_STATUS_RCVD : code, reason);
+    stream->pool->events->on_close(stream, code, reason);
 }
 
 static void stream_on_message(wslay_event_context_ptr wslay,
@@ -276,13 +318,16 @@ static void stream_on_message(wslay_event_context_ptr wslay,
         stream_deliver(lease);
         break;
     case WS_PING:
+        if (lease->is_close) {
+            stream_deliver_close(lease, data);
+            break;
+        }
         stream->pool->events->on_ping(stream, data);
         break;
     case WS_PONG:
         stream->pool->events->on_pong(stream, data);
         break;
     default:
-        stream_deliver_close(lease, data, arg->status_code);
         break;
     }
 }
@@ -292,7 +337,6 @@ static const struct wslay_event_callbacks stream_callbacks = {
     .send_callback = stream_on_send,
     .on_frame_recv_start_callback = stream_on_frame_start,
     .on_frame_recv_chunk_callback = stream_on_frame_chunk,
-    .on_frame_recv_end_callback = stream_on_frame_end,
     .on_msg_recv_callback = stream_on_message,
 };
 
@@ -330,9 +374,15 @@ static struct ws_lease *lease_take(struct ws_pool *pool, struct ws_stream *strea
     wslay_event_config_set_allowed_rsv_bits(lease->wslay, stream->deflate.is_on ? WSLAY_RSV1_BIT
                                                                                 : WSLAY_RSV_NONE);
     lease->stream = stream;
-    lease->fed = 0;
-    lease->framed = 0;
+    lease->head_len = 0;
+    lease->payload_left = 0;
     return lease;
+}
+
+// Whether it stands between two messages: nothing of it would be missed, nothing left behind.
+static bool lease_is_clean(const struct ws_lease *lease)
+{
+    return lease->head_len == 0 && lease->payload_left == 0 && !lease->in_message;
 }
 
 static void lease_give_back(struct ws_pool *pool, struct ws_lease *lease)
@@ -432,7 +482,7 @@ void ws_on_bytes(struct ws_stream *stream, struct bytes data)
         // Its state is of no use to another stream.
         stream->lease = NULL;
         lease_destroy(lease, stream);
-    } else if (lease->fed == lease->framed && !lease->in_message) {
+    } else if (lease_is_clean(lease)) {
         stream->lease = NULL;
         lease_give_back(stream->pool, lease);
     }

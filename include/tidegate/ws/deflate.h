@@ -23,6 +23,10 @@ struct ws_deflate {
     uint8_t client_bits : 4;  // the client's
 };
 
+// Whether every Sec-WebSocket-Extensions follows the grammar of RFC 6455 §9.1; where one does not,
+// the handshake must fail.
+bool ws_extensions_are_good(const struct http_request *request);
+
 // Picks the first acceptable offer of the request's Sec-WebSocket-Extensions. `may_take_over`:
 // contexts may be kept where the client allows it. Nothing acceptable: is_on is false.
 struct ws_deflate ws_deflate_negotiate(const struct http_request *request, bool may_take_over);
