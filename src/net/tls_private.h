@@ -51,6 +51,12 @@ void tls_tickets_destroy(struct tls_tickets *tickets);
 // Lets `context` seal and open tickets with them.
 void tls_tickets_install(struct tls_tickets *tickets, struct ssl_ctx_st *context);
 
+// --- tls_reason.c ---
+
+// Logs the error OpenSSL has left for this thread, counts it when a handshake failed of it, and
+// forgets it.
+void tls_report(const struct conn *conn, bool in_handshake);
+
 // --- tls_socket.c ---
 
 struct tls_socket {
