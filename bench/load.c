@@ -69,6 +69,23 @@ static void take_payload(struct client_options *options, const char *text)
     options->message_len = get_number(text + sizeof(kind) - 1, MESSAGE_JSON_MIN, MESSAGE_MAX);
 }
 
+static void take_flag(struct client_options *options, int name)
+{
+    switch (name) {
+    case 'b':
+        options->opcode = WIRE_BINARY;
+        break;
+    case 'd':
+        options->offers_deflate = true;
+        break;
+    case 't':
+        options->is_tls = true;
+        break;
+    default:
+        probe_fail("see bench/README.md for the options");
+    }
+}
+
 static void take_option(struct load *load, int name)
 {
     struct client_options *options = &load->options;
@@ -102,15 +119,6 @@ static void take_option(struct load *load, int name)
     case 'j':
         take_payload(options, optarg);
         break;
-    case 'd':
-        options->offers_deflate = true;
-        break;
-    case 't':
-        options->is_tls = true;
-        break;
-    case 'b':
-        options->opcode = WIRE_BINARY;
-        break;
     case 'P':
         options->parallel = get_number(optarg, 1, 4096);
         break;
@@ -127,7 +135,7 @@ static void take_option(struct load *load, int name)
         add_pid(&load->probe, optarg);
         break;
     default:
-        probe_fail("see bench/README.md for the options");
+        take_flag(options, name);
     }
 }
 

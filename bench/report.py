@@ -15,7 +15,7 @@ def median(values):
 
 
 def ratios(row, results, floors):
-    """The figure over the floor's in each round, where it was measured a moment before and after."""
+    """The figure over the floor's in each round, measured a moment before and after."""
     bases = {}
     for floor in floors:
         bases.setdefault(floor["round"], []).append(floor[row.figure])
@@ -84,8 +84,8 @@ def row_table(row, results_by_server):
 
 def bytes_text(row, results_by_server):
     """What a message is on the wire, with TCP's and IP's headers left out, beside the divisor's."""
-    own, divisor = [median([result["received_bytes_each"] for result in found])
-                    for found in (results_by_server[row.measured], floors_of(row, results_by_server))]
+    both = (results_by_server[row.measured], floors_of(row, results_by_server))
+    own, divisor = [median([result["received_bytes_each"] for result in found]) for found in both]
     return f"{own:,.0f} B on the wire, {own / divisor:.2f} of {divisor:,.0f} B"
 
 

@@ -70,7 +70,7 @@ ROWS = (
     Row("http", "Fan-out to 1,000 subscribers, one in flight, published by HTTP POST",
         fanout(1), "subscribe_path",
         "server_cpu_ns_each", "CPU a delivery", "", 0, ""),
-    Row("deflate", "Fan-out of 1 KiB of JSON to 1,000 subscribers, one in flight, compressed and not",
+    Row("deflate", "Fan-out of 1 KiB of JSON to 1,000 subscribers, one in flight, deflated and not",
         (*fanout(1), "--payload", "json:1024"), "subscribe_path",
         "server_cpu_ns_each", "CPU a delivery", "tidegate", 0,
         "CPU a delivery and bytes on the wire, compressed over uncompressed",
