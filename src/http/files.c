@@ -5,6 +5,8 @@
 // nothing outside the root, no name that begins with a dot, only regular files.
 #include "tidegate/http/files.h"
 
+#include "file_share.h"
+
 #include "tidegate/base/assert.h"
 #include "tidegate/base/blob.h"
 #include "tidegate/base/buf.h"
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+#define SHARE_MIN (64 << 10) // smaller files are copied for each reader
 
 static const struct {
     const char *ending;
@@ -154,9 +157,27 @@ static struct blob *read_whole(int fd, size_t size)
     return blob;
 }
 
+// The bytes of a file, those that somebody else is being sent if there are such.
+static struct blob *file_bytes(struct files_target *files, int fd, const struct stat *st)
+{
+    if (st->st_size < SHARE_MIN) {
+        return read_whole(fd, (size_t)st->st_size);
+    }
+    file_share_prune(&files->shares);
+    struct blob *blob = file_share_find(files->shares, st);
+    if (blob == NULL) {
+        blob = read_whole(fd, (size_t)st->st_size);
+        if (blob != NULL) {
+            file_share_add(&files->shares, st, blob);
+        }
+    }
+    return blob;
+}
+
 static void send_file(struct http_exchange *exchange, int fd, const struct stat *st,
                       const char *name)
 {
+    struct files_target *files = container_of(exchange->match.target, struct files_target, target);
     char etag[72];
     char modified[40];
     char headers[256];
@@ -180,7 +201,12 @@ static void send_file(struct http_exchange *exchange, int fd, const struct stat 
         return;
     }
     response.content_type = type_of(name);
-    response.body_blob = read_whole(fd, (size_t)st->st_size);
+    if (exchange->request.method == HTTP_HEAD) {
+        response.body = bytes_make("", (size_t)st->st_size); // its length is told, none of it read
+        http_respond(exchange, &response);
+        return;
+    }
+    response.body_blob = file_bytes(files, fd, st);
     if (response.body_blob == NULL) {
         http_refuse(exchange, 500, "the file cannot be read", BYTES_EMPTY);
         return;
@@ -286,6 +312,7 @@ int files_init(struct files_target *files, const char *root, const char *index)
 
 void files_finish(struct files_target *files)
 {
+    file_share_finish(&files->shares);
     close(files->root_fd);
     mem_free(files->index);
 }

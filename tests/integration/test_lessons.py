@@ -518,6 +518,26 @@ class Answers(Lesson):
                 self.assertIn(answer.status, (200, 206, 416))
                 self.assertLessEqual(len(answer.body), 10)
 
+    def test_a_large_file_is_held_once_however_many_read_it_slowly(self):
+        """Slow readers that each pin a copy of what they asked for."""
+        path = self.gateway.folder / "page" / "large.bin"
+        content = bytes(range(256)) * (32 << 10)
+        path.write_bytes(content)
+        ask = httpraw.head_of("GET", "/page/large.bin")
+        slow = []
+        before = resident_bytes(self.gateway.pid)
+        for _ in range(30):
+            connection = self.connect()
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.send(ask)
+            connection.read_head()
+            slow.append(connection)
+        self.assertLess(resident_bytes(self.gateway.pid) - before, 100 << 20)
+        self.assertEqual(self.gateway.get("/page/large.bin").body, content)
+        path.write_bytes(content[::-1])
+        self.assertEqual(self.gateway.get("/page/large.bin").body, content[::-1])
+        self.assertEqual(slow[0].read_exactly(len(content)), content)
+
     def test_json_may_be_deep_or_large_and_is_not_trusted(self):
         """Nesting that ends the stack; numbers that take as long as they say."""
         with self.gateway.api() as api:
