@@ -15,61 +15,14 @@ static inline bool frames_ends_with(const char *error)
     return trace.len >= len && memcmp(trace.at + trace.len - len, error, len) == 0;
 }
 
-// The last event, when it is the close frame, is gone.
-static inline void frames_forget_close(void)
-{
-    static const char name[] = "close:";
-    size_t len = sizeof(name) - 1;
-    for (size_t at = trace.len; at-- > 0;) {
-        bool is_start = at == 0 || trace.at[at - 1] == ' ';
-        if (is_start && trace.len - at >= len && memcmp(trace.at + at, name, len) == 0) {
-            trace.len = at;
-            return;
-        }
-    }
-}
-
-// Two differences count as none. Of compressed text that is both invalid and too long either may be
-// told. And wslay judges the reason of a close frame in the pieces it comes in, so what is told of
-// a close frame with a reason is not compared.
-static inline void frames_blur(bool is_compressed, bool has_close)
+// Of compressed text that is both invalid and too long either may be told: which is met first
+// depends on how much is inflated at once.
+static inline void frames_blur(void)
 {
     static const char invalid[] = "error:1007 ";
-    size_t len = sizeof(invalid) - 1;
-    if (is_compressed && frames_ends_with("error:1009 ")) {
-        memcpy(trace.at + trace.len - len, invalid, len);
+    if (frames_ends_with("error:1009 ")) {
+        memcpy(trace.at + trace.len - (sizeof(invalid) - 1), invalid, sizeof(invalid) - 1);
     }
-    if (has_close && (frames_ends_with(invalid) || frames_ends_with("error:1002 "))) {
-        trace.len -= len;
-    } else if (has_close) {
-        frames_forget_close();
-    }
-}
-
-// Whether the input's frames, one behind the other, come to a close frame with a code and a reason.
-static inline bool frames_has_close(struct bytes in)
-{
-    while (in.len >= 6) {
-        bool is_close = (in.at[0] & 0x0f) == WS_CLOSE;
-        size_t len = (uint8_t)in.at[1] & 0x7f;
-        size_t head = 6;
-        if (len >= 126) {
-            size_t more = len == 126 ? 2 : 8;
-            if (in.len < head + more) {
-                return false;
-            }
-            len = 0;
-            for (size_t i = 0; i < more; i++) {
-                len = len << 8 | (uint8_t)in.at[2 + i];
-            }
-            head += more;
-        }
-        if (is_close || len > in.len - head) {
-            return is_close && len > 2;
-        }
-        in = bytes_skip(in, head + len);
-    }
-    return false;
 }
 
 static inline void frames_run(struct ws_pool *pool, struct bytes input, unsigned plan,
@@ -84,7 +37,9 @@ static inline void frames_run(struct ws_pool *pool, struct bytes input, unsigned
         ws_on_bytes(&stream, piece);
     }
     ws_stream_finish(&stream);
-    frames_blur(deflate->is_on, frames_has_close(input));
+    if (deflate->is_on) {
+        frames_blur();
+    }
 }
 
 // What comes of the input is the same in every plan; a pool that served one stream serves the next.

@@ -31,6 +31,21 @@ static bool is_same(const struct outcome *a, const struct outcome *b)
               memcmp(&a->header.source, &b->header.source, sizeof(a->header.source)) == 0)));
 }
 
+// The vectors of a header that speaks for a TCP connection fill the rest of it, none cut off.
+static void check_vectors(struct bytes header)
+{
+    bool is_binary = header.len >= 16 && header.at[0] == '\r' && (header.at[12] & 0x0f) == 1;
+    size_t at = !is_binary                ? header.len
+                : header.at[13] == '\x11' ? 16 + 12
+                : header.at[13] == '\x21' ? 16 + 36
+                                          : header.len;
+    while (at < header.len) {
+        FUZZ_REQUIRE(header.len - at >= 3);
+        at += 3 + (size_t)((uint8_t)header.at[at + 1] << 8 | (uint8_t)header.at[at + 2]);
+    }
+    FUZZ_REQUIRE(at == header.len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes input = bytes_make(data, size);
@@ -55,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_REQUIRE(is_same(&first, &whole));
         struct outcome exact = parse(bytes_make(data, whole.header.len));
         FUZZ_REQUIRE(is_same(&exact, &whole));
+        check_vectors(bytes_make(data, whole.header.len));
     } else {
         FUZZ_REQUIRE(whole.result == first.result);
         FUZZ_REQUIRE(whole.result == 0 || whole.problem != NULL);

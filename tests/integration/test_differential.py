@@ -208,7 +208,8 @@ def control(source):
 def close(source):
     return frame(source, wsraw.CLOSE, source.choice([
         b"", wsraw.close_payload(1000), wsraw.close_payload(1001, b"bye"),
-        wsraw.close_payload(3000, "caf\u00e9 \u20ac".encode()), wsraw.close_payload(4999, b"r" * 123)]))
+        wsraw.close_payload(3000, "caf\u00e9 \u20ac".encode()),
+        wsraw.close_payload(4999, b"r" * 123)]))
 
 
 def fault(source, deflated):
