@@ -15,37 +15,13 @@
 #include "tidegate/base/mem.h"
 #include "tidegate/codec/utf8.h"
 
+#include "feed.h"
+
 #include <errno.h>
-#include <wslay/wslay.h>
 
 #define POOL_IDLE_MAX 16
 
-struct ws_lease {
-    wslay_event_context_ptr wslay; // owned
-    struct ws_lease *next;         // ws_pool.idle
-    struct ws_stream *stream;      // whose it is now
-    struct bytes in;               // not fed yet
-    uint8_t head[14];              // the next frame's header so far
-    uint8_t head_len;              // of it
-    bool is_close;                 // the frame being read is one
-    uint64_t payload_left;         // bytes of it that wslay has not had
-    struct buf message;            // fragments and pieces so far
-    struct bytes whole;            // a message that came in one piece; inside wslay's buffer
-    struct ws_inflater *inflater;  // lent while a compressed message is read; or the stream's
-    uint64_t compressed_len;       // payload bytes of the compressed message so far
-    uint32_t fragments;            // frames of the data message so far
-    struct utf8_state utf8;        // of the inflated text so far
-    bool is_compressed;            // RSV1 on the message's first frame
-    bool in_message;               // a data message began and has not ended
-    uint8_t opcode;                // of the data message
-    bool is_control;               // the frame being read is one
-    bool is_final;                 // the frame being read ends its message
-    uint64_t payload_len;          // of the frame being read
-    bool sending_close;            // the next piece wslay sends is a close frame's payload
-    uint16_t close_code;           // wslay's, from the close frame it queued
-};
-
-static void stream_fail(struct ws_lease *lease, enum close_reason reason)
+void stream_fail(struct ws_lease *lease, enum close_reason reason)
 {
     struct ws_stream *stream = lease->stream;
 
@@ -53,78 +29,6 @@ static void stream_fail(struct ws_lease *lease, enum close_reason reason)
         stream->stopped = true;
         stream->pool->events->on_error(stream, reason);
     }
-}
-
-// The header of the next frame, or what of it is there. A close is shown to wslay as a ping: its
-// own check of a reason fails where a read ends inside one, and it knows no code past 1011.
-static size_t stream_feed_head(struct ws_lease *lease, uint8_t *to, size_t room)
-{
-    size_t need = 2;
-
-    if (lease->head_len >= 2) {
-        uint8_t len = lease->head[1] & 0x7f;
-        need += (len == 126 ? 2 : len == 127 ? 8 : 0) + 4;
-    }
-    size_t n = need - lease->head_len;
-    n = n < lease->in.len ? n : lease->in.len;
-    n = n < room ? n : room;
-    memcpy(lease->head + lease->head_len, lease->in.at, n);
-    memcpy(to, lease->in.at, n);
-    if (lease->head_len == 0) {
-        lease->is_close = (to[0] & 0x0f) == WS_CLOSE;
-        to[0] = lease->is_close ? (uint8_t)((to[0] & 0xf0) | WS_PING) : to[0];
-    }
-    lease->head_len = (uint8_t)(lease->head_len + n);
-    if (lease->head_len >= 2 && (lease->head[1] & 0x80) == 0) {
-        stream_fail(lease, CLOSE_PROTOCOL_ERROR); // not masked (§5.1)
-    } else if (lease->head_len == need && need > 2) {
-        uint8_t len = lease->head[1] & 0x7f;
-        uint64_t long_len = 0;
-        for (size_t i = 0; i < (len == 126 ? 2u : len == 127 ? 8u : 0u); i++) {
-            long_len = long_len << 8 | lease->head[2 + i];
-        }
-        lease->payload_left = len < 126 ? len : long_len;
-        lease->head_len = 0;
-    }
-    return n;
-}
-
-// Never past the end of a frame, so that what is known of the header is of the frame being read.
-static ssize_t stream_on_recv(wslay_event_context_ptr wslay, uint8_t *to, size_t len, int flags,
-                              void *user_data)
-{
-    struct ws_lease *lease = user_data;
-    size_t n = lease->in.len < len ? lease->in.len : len;
-
-    (void)flags;
-    if (n == 0 || lease->stream->stopped) {
-        wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
-        return -1;
-    }
-    if (lease->payload_left > 0) {
-        n = n < lease->payload_left ? n : (size_t)lease->payload_left;
-        memcpy(to, lease->in.at, n);
-        lease->payload_left -= n;
-    } else {
-        n = stream_feed_head(lease, to, len);
-    }
-    lease->in = bytes_skip(lease->in, n);
-    return (ssize_t)n;
-}
-
-static ssize_t stream_on_send(wslay_event_context_ptr wslay, const uint8_t *data, size_t len,
-                              int flags, void *user_data)
-{
-    struct ws_lease *lease = user_data;
-
-    // wslay passes header and payload of a control frame in two calls.
-    (void)wslay;
-    (void)flags;
-    if (lease->sending_close && len >= 2) {
-        lease->close_code = (uint16_t)(data[0] << 8 | data[1]);
-    }
-    lease->sending_close = len == 2 && data[0] == (0x80 | WS_CLOSE);
-    return (ssize_t)len;
 }
 
 // A data message begins: what it is, and an inflater if it needs one.
@@ -333,8 +237,8 @@ static void stream_on_message(wslay_event_context_ptr wslay,
 }
 
 static const struct wslay_event_callbacks stream_callbacks = {
-    .recv_callback = stream_on_recv,
-    .send_callback = stream_on_send,
+    .recv_callback = feed_on_recv,
+    .send_callback = feed_on_send,
     .on_frame_recv_start_callback = stream_on_frame_start,
     .on_frame_recv_chunk_callback = stream_on_frame_chunk,
     .on_msg_recv_callback = stream_on_message,
