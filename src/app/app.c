@@ -107,6 +107,7 @@ static void app_create_shared(struct app *app)
         .mailboxes = shared->mailboxes,
         .worker_count = n,
         .channels_max = (uint32_t)config->channel.max_channels,
+        .history_bytes_max = config->channel.history_max_size,
         .idempotency_keys_max = (uint32_t)config->channel.idempotency_keys_limit,
         .idempotency_ttl_ms = IDEMPOTENCY_TTL_MS,
     };
@@ -183,7 +184,7 @@ static int app_prepare(struct app *app)
     app->tls = tls_common_create();
     error = error < 0 ? error : routes_check(config);
     error = error < 0 ? error : app_read_secrets(app, config, &app->shared.secrets);
-    error = error < 0 ? error : listeners_open(&app->listeners, config, app->worker_count);
+    error = error < 0 ? error : listeners_open(&app->listeners, app->config, app->worker_count);
     if (error < 0) {
         return error;
     }

@@ -85,5 +85,6 @@ void worker_drain(struct worker *worker)
     for (size_t i = 0; i < worker->shared->listeners->count; i++) {
         listener_stop(&worker->listeners[i]);
     }
-    timer_arm(&worker->timers, &worker->drain, worker->loop.now_ms);
+    // Not in this turn: those just accepted are to be read first, and answered.
+    timer_arm(&worker->timers, &worker->drain, worker->loop.now_ms + STEP_MS);
 }

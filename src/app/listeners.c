@@ -78,9 +78,10 @@ static int listening_open(struct listening *item, const struct config_listener *
     return 0;
 }
 
-int listeners_open(struct listeners *listeners, const struct config *config, unsigned worker_count)
+int listeners_open(struct listeners *listeners, struct config *config, unsigned worker_count)
 {
     *listeners = (struct listeners){
+        .config = config_ref(config),
         .items = mem_zalloc(config->listener_count * sizeof(struct listening)),
         .worker_count = worker_count,
     };
@@ -116,5 +117,6 @@ void listeners_close(struct listeners *listeners)
         cidr_set_destroy(item->proxy_trusted);
     }
     mem_free(listeners->items);
+    config_unref(listeners->config);
     *listeners = (struct listeners){0};
 }

@@ -10,7 +10,7 @@ enum { LISTENER_PUBLIC = 1, LISTENER_INTERNAL = 2 };
 #define LISTENING_TAKEN (-2) // in `fds`: a worker owns it now
 
 struct listening {
-    const struct config_listener *config; // borrowed from the snapshot the process started with
+    const struct config_listener *config; // borrowed from listeners.config
     unsigned serves;
     bool is_unix;
     struct cidr_set *proxy_trusted; // owned; NULL: no PROXY header
@@ -18,6 +18,7 @@ struct listening {
 };
 
 struct listeners {
+    struct config *config;   // counted; the snapshot they were opened by outlives every reload
     struct listening *items; // owned
     size_t count;
     unsigned worker_count;
@@ -25,7 +26,7 @@ struct listeners {
 };
 
 // Opens all; on failure logs which and returns -errno with nothing left open.
-int listeners_open(struct listeners *listeners, const struct config *config,
+int listeners_open(struct listeners *listeners, struct config *config,
                    unsigned worker_count) ATTR_MUST_CHECK;
 
 // Closes what no worker took; removes Unix socket files.

@@ -93,6 +93,8 @@ static void worker_apply_config(struct worker *worker)
 {
     const struct config *config = worker->session.config;
     struct routes *routes = routes_create(worker);
+    // Bodies that are arriving have the time that the settings gave them when they began.
+    int64_t body_ms = worker->http.limits.body_timeout_ms;
 
     websocket_worker_configure(&worker->websocket);
     worker->http.limits = (struct http_limits){
@@ -107,8 +109,7 @@ static void worker_apply_config(struct worker *worker)
     proxies_apply(worker);
     worker->http.router = routes_router(routes);
     // A request whose body is still arriving points at its target: the old routes outlive it.
-    routes_retire(worker->routes, &worker->retired,
-                  worker->loop.now_ms + config->http.body_timeout_ms + RETIRE_MS);
+    routes_retire(worker->routes, &worker->retired, worker->loop.now_ms + body_ms + RETIRE_MS);
     worker->routes = routes;
 }
 
@@ -279,6 +280,7 @@ int worker_init(struct worker *worker, unsigned id, struct worker_shared *shared
                 struct config *config)
 {
     *worker = (struct worker){.id = id, .shared = shared};
+    shared->started_wall_ms = id == 0 ? clock_wall_ms() : shared->started_wall_ms;
     int error = loop_init(&worker->loop);
     if (error < 0) {
         return error;
@@ -337,6 +339,7 @@ int worker_start(struct worker *worker)
     struct admin_options admin = {
         .metrics = (struct metrics *const *)worker->shared->metrics,
         .worker_count = worker->shared->worker_count,
+        .started_wall_ms = worker->shared->started_wall_ms,
         .heartbeats_ms = worker->shared->heartbeats_ms,
         .readiness = &worker->shared->readiness,
     };

@@ -26,6 +26,7 @@ struct worker_shared {
     _Atomic int readiness;          // enum admin_readiness
     _Atomic unsigned running;       // workers whose thread has not ended
     unsigned worker_count;
+    int64_t started_wall_ms; // since 1970
     struct api_node node;
 };
 

@@ -14,12 +14,16 @@
 
 #define RING_FIRST_CAPACITY 4u
 
+// Of all histories of the process.
+static _Atomic int64_t history_total;
+
 static void history_account(struct history *history, const struct publication *publication,
                             int sign)
 {
     size_t size = publication_size(publication);
     history->bytes = sign > 0 ? history->bytes + size : history->bytes - size;
     metric_add(METRIC_HISTORY_BYTES, sign * (int64_t)size);
+    atomic_fetch_add_explicit(&history_total, sign * (int64_t)size, memory_order_relaxed);
 }
 
 // Entry `i`, 0 being the oldest.
@@ -125,6 +129,15 @@ void history_append(struct history *history, struct publication *publication, ui
     history->count++;
     history_account(history, publication, 1);
     history->expires_ms = now_ms + ttl_ms;
+}
+
+void history_trim(struct history *history, int64_t total_max)
+{
+    while (history->count > 0 &&
+           atomic_load_explicit(&history_total, memory_order_relaxed) > total_max) {
+        history_drop_oldest(history);
+        metric_add(METRIC_HISTORY_TRIMMED, 1);
+    }
 }
 
 static struct position history_top(const struct history *history)

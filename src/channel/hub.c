@@ -170,7 +170,8 @@ static void hub_post_locked(struct hub *hub, struct record *record, struct publi
         struct hub_message *message = mem_alloc(sizeof(*message));
         message->message = (struct message){
             .kind = MESSAGE_PUBLICATION,
-            .bytes = (uint32_t)(sizeof(*message) + publication->data.len),
+            .bytes = (uint32_t)(sizeof(*message) + publication->data.len + publication->tags.len +
+                                publication->info.len),
             .destroy = hub_message_destroy,
         };
         message->publication = publication_ref(publication);
@@ -181,8 +182,8 @@ static void hub_post_locked(struct hub *hub, struct record *record, struct publi
 }
 
 // Gives the publication its place in the history: false when its version was seen.
-static bool hub_keep_locked(struct record *record, const struct hub_publish_request *request,
-                            int64_t now_ms)
+static bool hub_keep_locked(struct hub *hub, struct record *record,
+                            const struct hub_publish_request *request, int64_t now_ms)
 {
     record_use_history(record, request->settings, now_ms);
     if (record_is_old_version(record, request->version, request->version_epoch)) {
@@ -190,6 +191,10 @@ static bool hub_keep_locked(struct record *record, const struct hub_publish_requ
     }
     history_append(&record->history, request->publication, request->settings->history_size,
                    request->settings->history_ttl_ms, now_ms);
+    // Past the process's limit a channel keeps less of its own: who comes back later is told so.
+    if (hub->options.history_bytes_max > 0) {
+        history_trim(&record->history, hub->options.history_bytes_max);
+    }
     record_set_version(record, request->version, request->version_epoch);
     return true;
 }
@@ -221,7 +226,7 @@ static int hub_publish_locked(struct hub *hub, struct hub_shard *shard,
         return 0;
     }
     if (is_kept) {
-        bool is_new = hub_keep_locked(record, request, now_ms);
+        bool is_new = hub_keep_locked(hub, record, request, now_ms);
         position = record_position(record);
         if (!is_new) {
             *ret_position = position;

@@ -295,14 +295,18 @@ static const struct row rows[] = {
 
     ROW("channel.max_length", INTEGER, channel.max_length, "255", 1, 255, RELOAD,
         "Bytes of a channel's name."),
-    ROW("channel.max_channels", INTEGER, channel.max_channels, "1000000", 1, 100000000, RELOAD,
+    ROW("channel.max_channels", INTEGER, channel.max_channels, "1000000", 1, 100000000, RESTART,
         "Channels this process may hold at once."),
+    ROW("channel.history_max_size", SIZE, channel.history_max_size, "1GiB", 4096, 1024 * GIB,
+        RESTART,
+        "Bytes that the histories of all channels may hold together; past it a channel that is "
+        "published to keeps fewer of its own."),
     ROW("channel.history_meta_ttl", DURATION, channel.history_meta_ttl_ms, "720h", SECOND,
         87600 * HOUR, RELOAD,
         "How long a channel's offset and epoch are remembered after its last publication, in "
         "whole seconds."),
     ROW("channel.idempotency_keys_limit", INTEGER, channel.idempotency_keys_limit, "1000", 0,
-        1000000, RELOAD, "Idempotency keys remembered for each channel."),
+        1000000, RESTART, "Idempotency keys remembered for each channel."),
     GROUP("channel.without_namespace", channel.without_namespace, unnamed_table, RELOAD,
           "Channels whose name has no `:`."),
     LIST("channel.namespaces", channel.namespaces, channel.namespace_count, "[]", namespace_table,

@@ -36,7 +36,9 @@ static enum ws_handshake_verdict begin_check(const struct websocket_worker *work
         .subprotocols = route->subprotocols.items,
         .subprotocol_count = route->subprotocols.count,
         .may_compress = config->websocket.compression,
-        .may_take_over = config->websocket.compression_context_takeover,
+        // A frame that refers to earlier ones is of no use where the policy may drop those.
+        .may_take_over = config->websocket.compression_context_takeover &&
+                         route->queue_policy == QUEUE_DISCONNECT,
     };
 
     return ws_handshake_check(&exchange->request, &options, ret_handshake);

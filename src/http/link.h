@@ -30,6 +30,7 @@ struct http_link {
     struct scan scan;           // of the head that is arriving
     struct addr peer;           // whose the connection is, as far as the net knows
     uint64_t sent_seen;         // conn->bytes_out when the deadline was looked at last
+    uint16_t burst;             // requests of this turn
     uint8_t phase;              // enum link_phase
     uint8_t armed;              // enum link_deadline
     bool in_turn : 1;           // on_bytes is running

@@ -13,6 +13,8 @@
 
 // Output waiting past this holds the next request back.
 #define OUT_HIGH (64u << 10)
+// Pipelined requests answered in one turn.
+#define BURST_MAX 16
 // How long a peer may take for its last response: a moment, and more for much output.
 #define FINISH_MS 5000
 #define FINISH_BYTES_PER_MS 8
@@ -132,7 +134,9 @@ static bool step_head(struct http_link *link)
     if (conn->in.len == 0) {
         return false;
     }
-    if (conn->outbox.bytes > OUT_HIGH) {
+    // Much output waits, or this peer had its share of the turn: after the flush it goes on.
+    bool had_share = link->burst >= BURST_MAX && !outbox_is_empty(&conn->outbox);
+    if (conn->outbox.bytes > OUT_HIGH || had_share) {
         link->is_throttled = true;
         conn->want_drained = true;
         conn_pause(conn);
@@ -147,6 +151,7 @@ static bool step_head(struct http_link *link)
         struct scan scan = link->scan;
         struct bytes head = {conn->in.at + scan.start, scan.at - scan.start};
         link->had_request = true;
+        link->burst++;
         link->renew = true;
         scan_begin(&link->scan);
         r = exchange_begin(link, head, scan.count, &fault);
@@ -208,6 +213,7 @@ static void http_on_bytes(struct conn *conn)
     struct http_link *link = conn->handler_state;
 
     link->in_turn = true;
+    link->burst = 0;
     while (!link->is_gone && link_step(link)) {
     }
     link->in_turn = false;

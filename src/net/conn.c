@@ -297,7 +297,9 @@ static void conn_read(struct conn *conn)
 
 void conn_on_readable(struct conn *conn)
 {
-    if (conn->paused || conn->state == CONN_CLOSED) {
+    // On the ready list it goes on later in this turn, with what is kept first: reading more now
+    // could pass what may be kept.
+    if (conn->paused || conn->state == CONN_CLOSED || list_is_linked(&conn->ready)) {
         return;
     }
     if (conn->readable) {

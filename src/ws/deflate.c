@@ -163,6 +163,11 @@ static int inflater_step(struct ws_inflater *inflater, uint32_t ratio_max, struc
     int result = inflate(zlib, Z_SYNC_FLUSH);
     size_t got = room - zlib->avail_out;
     inflater->out_total += got;
+    if (got > left) {
+        // As much as fits: what it says comes before its being too long.
+        int error = buf_append(out, bytes_make(piece, left));
+        return error < 0 ? error : -EMSGSIZE;
+    }
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
         return result == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
     }

@@ -118,16 +118,15 @@ static void stream_inflate(struct ws_lease *lease, struct bytes piece, bool is_l
                                  lease->stream->pool->limits.ratio_max, &lease->message);
 
     lease->compressed_len += piece.len;
-    if (error < 0) {
-        stream_fail(lease, error == -EMSGSIZE  ? CLOSE_MESSAGE_TOO_BIG
-                           : error == -EBADMSG ? CLOSE_INVALID_PAYLOAD
-                                               : CLOSE_INTERNAL_ERROR);
-        return;
-    }
     struct bytes fresh = bytes_skip(buf_bytes(&lease->message), old);
-    if (lease->opcode == WS_TEXT &&
-        (!utf8_feed(&lease->utf8, fresh) || (is_last && !utf8_is_complete(&lease->utf8)))) {
+    bool is_invalid =
+        lease->opcode == WS_TEXT && (!utf8_feed(&lease->utf8, fresh) ||
+                                     (error == 0 && is_last && !utf8_is_complete(&lease->utf8)));
+    // First what comes first: a fault of the text stands before the end of what was inflated.
+    if (is_invalid || error == -EBADMSG) {
         stream_fail(lease, CLOSE_INVALID_PAYLOAD);
+    } else if (error < 0) {
+        stream_fail(lease, error == -EMSGSIZE ? CLOSE_MESSAGE_TOO_BIG : CLOSE_INTERNAL_ERROR);
     }
 }
 

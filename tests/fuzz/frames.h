@@ -9,22 +9,6 @@
 
 static const struct ws_limits frames_limits = {.fragments_max = 32, .ratio_max = 1000};
 
-static inline bool frames_ends_with(const char *error)
-{
-    size_t len = strlen(error);
-    return trace.len >= len && memcmp(trace.at + trace.len - len, error, len) == 0;
-}
-
-// Of compressed text that is both invalid and too long either may be told: which is met first
-// depends on how much is inflated at once.
-static inline void frames_blur(void)
-{
-    static const char invalid[] = "error:1007 ";
-    if (frames_ends_with("error:1009 ")) {
-        memcpy(trace.at + trace.len - (sizeof(invalid) - 1), invalid, sizeof(invalid) - 1);
-    }
-}
-
 static inline void frames_run(struct ws_pool *pool, struct bytes input, unsigned plan,
                               const struct ws_deflate *deflate)
 {
@@ -37,9 +21,6 @@ static inline void frames_run(struct ws_pool *pool, struct bytes input, unsigned
         ws_on_bytes(&stream, piece);
     }
     ws_stream_finish(&stream);
-    if (deflate->is_on) {
-        frames_blur();
-    }
 }
 
 // What comes of the input is the same in every plan; a pool that served one stream serves the next.

@@ -46,6 +46,10 @@ void history_finish(struct history *history);
 void history_append(struct history *history, struct publication *publication, uint32_t size,
                     int64_t ttl_ms, int64_t now_ms);
 
+// Drops entries, oldest first, while all histories of the process together hold more than
+// `total_max` bytes.
+void history_trim(struct history *history, int64_t total_max);
+
 // Drops the entries if their time has come.
 void history_expire(struct history *history, int64_t now_ms);
 

@@ -18,6 +18,7 @@ struct hub_options {
     struct mailbox **mailboxes; // borrowed array; workers' mailboxes by worker id
     unsigned worker_count;
     uint32_t channels_max;         // channels held at once, all shards
+    int64_t history_bytes_max;     // of all channels' entries together; 0 = any number
     uint32_t idempotency_keys_max; // kept a channel
     int64_t idempotency_ttl_ms;    // 300 s in the contract
 };

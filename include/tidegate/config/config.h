@@ -77,7 +77,8 @@ struct config {
     } http_api;
     struct {
         int64_t max_length;
-        int64_t max_channels; // held by the process
+        int64_t max_channels;     // held by the process
+        int64_t history_max_size; // bytes of all channels' entries together
         int64_t history_meta_ttl_ms;
         int64_t idempotency_keys_limit; // a channel
         struct config_namespace without_namespace;

@@ -107,7 +107,7 @@ Test(server, thousands_of_pipelined_requests_need_no_stack)
         cr_assert_eq(buf_append(&many, BYTES_OF(GET "\r\n")), 0);
     }
     rig_send(&rig, buf_bytes(&many));
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 400; i++) {
         rig_run(&rig);
     }
     cr_assert_eq(rig_count(&rig, "200 OK"), 3000);
