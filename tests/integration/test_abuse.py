@@ -164,5 +164,22 @@ class ManyConnections(unittest.TestCase):
                     peer.close()
 
 
+class History(unittest.TestCase):
+    """What histories may hold together."""
+
+    def test_past_the_size_of_all_histories_a_channel_keeps_fewer_of_its_own(self):
+        kept = {"namespaces": [{"name": "kept", "history_size": 1000, "history_ttl": "60s"}]}
+        with started(("channel.history_max_size", "64KiB"), channel=kept) as under_test, \
+                under_test.api() as api:
+            for i in range(100):
+                last = api.publish("kept:a", {"n": i, "x": "x" * 2000})
+            history = api.call("history", {"channel": "kept:a", "limit": -1}).result
+            self.assertEqual(history["offset"], last["offset"])
+            self.assertTrue(1 < len(history["publications"]) <= 32)
+            self.assertEqual(history["publications"][-1]["data"]["n"], 99)
+            self.assertGreater(
+                under_test.metrics().value(names.LIMIT_REFUSALS, limit="history_size"), 50)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -486,6 +486,15 @@ class Handshakes(unittest.TestCase):
                     except ssl.SSLWantReadError:
                         incoming.write(raw.socket.recv(65536))
 
+    def test_the_kernel_may_carry_it_or_not(self):
+        for kernel in (True, False):
+            config = gateway.settings(("tls.kernel", kernel), listeners=listeners("one"))
+            with self.subTest(kernel=kernel), gateway.Gateway(config) as under_test:
+                raw = socket.create_connection(under_test.address("main"), 10)
+                with trusting().wrap_socket(raw, server_hostname="localhost") as tls:
+                    tls.sendall(httpraw.head_of("GET", "/no/such"))
+                    self.assertIn(b" 404 ", tls.recv(4096))
+
     def test_a_slow_one_is_closed(self):
         config = gateway.settings(("tls.handshake_timeout", "300ms"), listeners=listeners("one"))
         with gateway.Gateway(config) as under_test:
