@@ -27,7 +27,7 @@ def find_browser():
 class Browser:
     """One headless browser with a profile of its own. Use as a context manager."""
 
-    def __init__(self, width=1000, height=700):
+    def __init__(self, width=1000, height=700, flags=()):
         self.browser, program = find_browser()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-browser-"))
         with socket.socket() as probe:
@@ -39,11 +39,12 @@ class Browser:
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.session = None
         self.size = (width, height)
+        self.flags = list(flags)
 
     def __enter__(self):
         try:
             self._wait_for_driver()
-            flags = [*FLAGS, f"--window-size={self.size[0]},{self.size[1]}",
+            flags = [*FLAGS, *self.flags, f"--window-size={self.size[0]},{self.size[1]}",
                      f"--user-data-dir={self.folder / 'profile'}"]
             value = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
                 "browserName": "chrome",
