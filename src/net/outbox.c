@@ -109,17 +109,15 @@ static bool outbox_has_data(const struct outbox *outbox)
     return false;
 }
 
-// Drops from the front what the policy may drop: with `key` 0 until `need` bytes fit, else every
-// entry of that key. One pass that keeps the order of the rest.
-static uint32_t outbox_drop(struct outbox *outbox, uint32_t key, uint32_t need)
+// Drops every entry of `key`. One pass that keeps the order of the rest.
+static uint32_t outbox_drop_key(struct outbox *outbox, uint32_t key)
 {
     uint32_t total = outbox->count;
     uint32_t kept = outbox_fixed(outbox);
 
     for (uint32_t i = kept; i < total; i++) {
         struct outbox_entry entry = *outbox_at(outbox, i);
-        bool is_wanted = key != 0 ? entry.key != key : !outbox_is_over(outbox, need);
-        if (is_wanted || entry.key < OUTBOX_KEY_FIRST) {
+        if (entry.key != key) {
             *outbox_at(outbox, kept++) = entry;
             continue;
         }
@@ -128,6 +126,35 @@ static uint32_t outbox_drop(struct outbox *outbox, uint32_t key, uint32_t need)
         blob_unref(entry.blob);
     }
     return total - kept;
+}
+
+// Drops the oldest messages until `need` bytes fit. Only what stays in front of them is moved: a
+// queue that is full costs each further message a few steps, not its length.
+static uint32_t outbox_drop_oldest(struct outbox *outbox, uint32_t need)
+{
+    uint32_t total = outbox->count;
+    uint32_t fixed = outbox_fixed(outbox);
+    uint32_t end = fixed;
+
+    for (; end < total && outbox_is_over(outbox, need); end++) {
+        const struct outbox_entry *entry = outbox_at(outbox, end);
+        if (entry->key >= OUTBOX_KEY_FIRST) {
+            outbox->bytes -= entry->blob->len;
+            outbox->count--;
+            blob_unref(entry->blob);
+        }
+    }
+    uint32_t first = end;
+    for (uint32_t i = end; i-- > 0;) {
+        struct outbox_entry entry = *outbox_at(outbox, i);
+        if (i < fixed || entry.key < OUTBOX_KEY_FIRST) {
+            *outbox_at(outbox, --first) = entry;
+        }
+    }
+    if (outbox->ring != NULL) {
+        outbox->first = (outbox->first + first) & (outbox->capacity - 1);
+    }
+    return total - outbox->count;
 }
 
 void outbox_drop_unsent(struct outbox *outbox)
@@ -171,9 +198,9 @@ int outbox_push(struct outbox *outbox, struct blob *blob, uint32_t key, uint32_t
     bool is_data = outbox->count > 0 && key >= OUTBOX_KEY_FIRST;
     if (UNLIKELY(is_data && outbox_is_over(outbox, blob->len))) {
         if (outbox->policy == OUTBOX_CONFLATE) {
-            *ret_dropped += outbox_drop(outbox, key, 0);
+            *ret_dropped += outbox_drop_key(outbox, key);
         } else if (outbox->policy == OUTBOX_DROP_OLDEST) {
-            *ret_dropped += outbox_drop(outbox, 0, blob->len);
+            *ret_dropped += outbox_drop_oldest(outbox, blob->len);
         }
         if (outbox_has_data(outbox) && outbox_is_over(outbox, blob->len)) {
             blob_unref(blob);
