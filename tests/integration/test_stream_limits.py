@@ -104,6 +104,19 @@ class Compression(unittest.TestCase):
         with gateway.Gateway(gateway.settings(*settings)) as under_test:
             asyncio.run(talk(under_test.ws("/echo")))
 
+    def test_no_context_is_kept_where_messages_may_be_dropped(self):
+        async def is_kept(url):
+            async with websockets.connect(url) as ws:
+                return not ws.extensions[0].remote_no_context_takeover
+        for policy in ("disconnect", "drop_oldest", "conflate"):
+            config = gateway.settings(
+                ("websocket.compression_context_takeover", True),
+                routes=[{"path": "/c/{channel}", "kind": "channel", "channel": "{channel}",
+                         "queue_policy": policy}])
+            with gateway.Gateway(config) as under_test:
+                self.assertEqual(asyncio.run(is_kept(under_test.ws("/c/x"))),
+                                 policy == "disconnect", policy)
+
     def test_messages_come_back_with_each_choice_of_settings(self):
         self.echo()
         self.echo(("websocket.compression_context_takeover", True))
