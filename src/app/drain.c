@@ -59,8 +59,12 @@ void worker_on_drain(struct timer *timer)
         worker->drain_left -= count;
         worker->flush_ends_ms = worker->loop.now_ms + FLUSH_MS;
     }
+    // Requests and responses under way have the whole drain time.
+    bool is_http_over = worker->loop.now_ms >= worker->drain_ends_ms ||
+                        (list_is_empty(&worker->net.conns[CONN_HTTP]) &&
+                         list_is_empty(&worker->net.conns[CONN_DRAINING]));
     if (worker->net.open == 0 ||
-        (worker->drain_left == 0 && worker->loop.now_ms >= worker->flush_ends_ms)) {
+        (worker->drain_left == 0 && is_http_over && worker->loop.now_ms >= worker->flush_ends_ms)) {
         worker->stage = WORKER_STOPPED;
         return;
     }

@@ -24,6 +24,7 @@ struct sse {
     struct session session;
     struct grave grave;
     int64_t heartbeat_ms;
+    uint64_t out_seen;    // conn->bytes_out at the last heartbeat
     uint32_t lifetime_ms; // since the connection opened; 0 = for ever
 };
 
@@ -196,11 +197,17 @@ static void sse_on_deadline(struct conn *conn)
         sse_close(&sse_of(conn)->session, CLOSE_FORCE_RECONNECT);
         return;
     }
-    // A comment: keeps the path open, and finds a peer that is gone. Only when nothing waits.
+    // A comment: keeps the path open, and finds a peer that is gone. Only when nothing waits; who
+    // took none of what waits since the last one is not reading.
+    struct sse *sse = sse_of(conn);
     if (outbox_is_empty(&conn->outbox)) {
         conn_send_bytes(conn, BYTES_OF(":\n\n"));
+    } else if (sse->out_seen == conn->bytes_out) {
+        sse_close(&sse->session, CLOSE_SLOW);
+        return;
     }
-    sse_arm(sse_of(conn));
+    sse->out_seen = conn->bytes_out;
+    sse_arm(sse);
 }
 
 static void sse_on_shutdown(struct conn *conn, enum close_reason reason)

@@ -207,14 +207,16 @@ static const struct ws_stream_events websocket_events = {
 static void websocket_on_bytes(struct conn *conn)
 {
     struct websocket *websocket = websocket_of(conn);
-    struct bytes in = conn->in;
-    enum close_reason reason =
-        websocket->is_over ? CLOSE_NONE : limits_count_bytes(websocket, in.len);
+    size_t taken = ws_on_bytes(&websocket->stream, conn->in);
+    enum close_reason reason = CLOSE_NONE;
 
-    conn_consume(conn, in.len);
-    if (reason == CLOSE_NONE) {
-        ws_on_bytes(&websocket->stream, in);
-        reason = limits_check_message_time(websocket);
+    conn_consume(conn, taken);
+    if (conn->in.len > 0) {
+        conn_yield(conn);
+    }
+    if (!websocket->is_over) {
+        reason = limits_count_bytes(websocket, taken);
+        reason = reason != CLOSE_NONE ? reason : limits_check_message_time(websocket);
     }
     if (reason != CLOSE_NONE) {
         websocket_close(websocket, reason);

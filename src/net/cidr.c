@@ -29,6 +29,9 @@ static void cidr_clear_host(struct cidr *cidr)
 
 int cidr_parse(struct bytes text, struct cidr *ret_cidr)
 {
+    if (text.len == 0) {
+        return -EINVAL;
+    }
     ptrdiff_t slash = bytes_find(text, '/');
     struct bytes ip = slash < 0 ? text : bytes_make(text.at, (size_t)slash);
     char room[ADDR_TEXT_MAX];

@@ -138,6 +138,14 @@ void conn_resume(struct conn *conn)
     }
 }
 
+void conn_yield(struct conn *conn)
+{
+    conn->yielded = true;
+    if (conn->state < CONN_DRAINING && !list_is_linked(&conn->ready)) {
+        list_append(&conn->net->ready, &conn->ready);
+    }
+}
+
 void conn_set_reason(struct conn *conn, enum close_reason reason)
 {
     if (conn->reason == CLOSE_NONE) {
@@ -181,11 +189,11 @@ void conn_close(struct conn *conn, enum close_reason reason)
     net_account_queue(conn);
     net->open--;
     net->refusing -= conn->refusal != CENSUS_OK;
+    metric_close(conn->reason);
     if (conn->counted) {
         net_count_out(conn);
         metric_add(METRIC_CONNECTIONS, -1);
         metric_add(METRIC_WORKER_CONNECTIONS, -1);
-        metric_close(conn->reason);
         net->options.on_ended(net->options.context, conn, conn->reason);
     }
 }
@@ -227,13 +235,13 @@ static void conn_show(struct conn *conn, struct bytes in)
         handler->on_bytes(conn);
         // A handler installed meanwhile gets what its predecessor left.
     } while (conn->handler != handler && conn->in.len > 0 && conn->state < CONN_DRAINING &&
-             !conn->paused);
+             !conn->paused && !conn->yielded);
     struct bytes rest = conn->in;
     conn->in = BYTES_EMPTY;
     if (conn->state >= CONN_DRAINING) {
         return;
     }
-    if (!conn->paused && rest.len > conn->in_max) {
+    if (!conn->paused && !conn->yielded && rest.len > conn->in_max) {
         conn_close(conn, CLOSE_POLICY_VIOLATION);
         return;
     }
@@ -317,6 +325,7 @@ void conn_on_ready(struct conn *conn)
         secure_go_on(conn);
         return;
     }
+    conn->yielded = false;
     if (conn->state < CONN_DRAINING && !conn->paused) {
         conn_show_kept(conn);
     }

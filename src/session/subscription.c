@@ -119,6 +119,12 @@ void subscription_on_lost(struct subscription *subscription)
 void subscription_on_publication(struct subscription *subscription, struct publication *publication)
 {
     if (UNLIKELY(subscription->state != SUBSCRIPTION_LIVE)) {
+        // The answer covers what has an offset. What was never kept is lost to a client that is
+        // behind.
+        if (publication->offset == 0 && subscription->state != SUBSCRIPTION_PENDING) {
+            subscription->session->dropped++;
+            metric_add(METRIC_DROPS_BEHIND, 1);
+        }
         return;
     }
     if (publication->offset > 0) {

@@ -48,7 +48,7 @@ ssize_t feed_on_recv(wslay_event_context_ptr wslay, uint8_t *to, size_t len, int
     size_t n = lease->in.len < len ? lease->in.len : len;
 
     (void)flags;
-    if (n == 0 || lease->stream->stopped) {
+    if (n == 0 || lease->stream->stopped || lease->given >= WS_TURN_BYTES) {
         wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
         return -1;
     }

@@ -13,6 +13,7 @@ struct ws_lease {
     struct ws_lease *next;         // ws_pool.idle
     struct ws_stream *stream;      // whose it is now
     struct bytes in;               // not fed yet
+    size_t given;                  // bytes of messages that came of this call
     uint8_t head[14];              // the next frame's header so far
     uint8_t head_len;              // of it
     bool is_close;                 // the frame being read is one

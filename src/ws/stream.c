@@ -172,6 +172,7 @@ static void stream_deliver(struct ws_lease *lease)
     lease->in_message = false;
     lease->whole = BYTES_EMPTY;
     lease->message = (struct buf){0};
+    lease->given += data.len;
     stream->pool->events->on_message(stream, lease->opcode, data);
     buf_finish(&message);
 }
@@ -365,22 +366,24 @@ static void stream_settle(struct ws_lease *lease, int result)
     }
 }
 
-void ws_on_bytes(struct ws_stream *stream, struct bytes data)
+size_t ws_on_bytes(struct ws_stream *stream, struct bytes data)
 {
     if (stream->stopped) {
-        return;
+        return data.len;
     }
     struct ws_lease *lease =
         stream->lease != NULL ? stream->lease : lease_take(stream->pool, stream);
     if (lease == NULL) {
         stream->stopped = true;
         stream->pool->events->on_error(stream, CLOSE_INTERNAL_ERROR);
-        return;
+        return data.len;
     }
     stream->lease = lease;
     lease->in = data;
+    lease->given = 0;
     int result = wslay_event_recv(lease->wslay);
     stream_settle(lease, result);
+    size_t taken = stream->stopped ? data.len : data.len - lease->in.len;
     if (stream->stopped) {
         // Its state is of no use to another stream.
         stream->lease = NULL;
@@ -389,4 +392,5 @@ void ws_on_bytes(struct ws_stream *stream, struct bytes data)
         stream->lease = NULL;
         lease_give_back(stream->pool, lease);
     }
+    return taken;
 }

@@ -18,7 +18,7 @@ static inline void frames_run(struct ws_pool *pool, struct bytes input, unsigned
     buf_clear(&trace);
     ws_stream_init(&stream, pool, MESSAGE_MAX, deflate);
     while (fuzz_cut_next(&cut, &piece)) {
-        ws_on_bytes(&stream, piece);
+        stream_feed(&stream, piece);
     }
     ws_stream_finish(&stream);
 }

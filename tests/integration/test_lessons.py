@@ -605,12 +605,13 @@ class Scaling(Lesson):
             with httpraw.Connection(self.address) as connection:
                 connection.send(data)
                 connection.read_head()
+                time.sleep(0.02)  # the kernel counts a thread's time when it is switched away
                 taken.append(server_cpu(self.gateway.pid) - before)
         return min(taken)
 
     def assert_linear(self, make, size):
         small, large = self.work(make, size), self.work(make, size * 8)
-        self.assertLess(large, small * 24 + 2_000_000, f"{small} ns for 1, {large} ns for 8")
+        self.assertLess(large, max(small, 200_000) * 24 + 2_000_000, f"{small} ns for 1, {large} ns for 8")
 
     def test_lists_in_headers_are_read_in_linear_time(self):
         """Token lists that take the square of their length, or worse."""
@@ -623,7 +624,7 @@ class Scaling(Lesson):
             with self.subTest(name=name, item=item):
                 self.assert_linear(lambda n, name=name, item=item: httpraw.head_of(
                     "GET", "/echo", wsraw.upgrade_headers() + [(name, item * (n // len(item)))]),
-                    100_000)
+                    25_000)
 
     def test_many_headers_are_read_in_linear_time(self):
         """Each header compared with every other."""
@@ -634,10 +635,10 @@ class Scaling(Lesson):
         """Routes and parameters that are tried again from every place."""
         for piece in ("a/", "../", "%2e", "%41"):
             self.assert_linear(lambda n, piece=piece: httpraw.head_of(
-                "GET", "/page/" + piece * (n // len(piece))), 100_000)
+                "GET", "/page/" + piece * (n // len(piece))), 25_000)
         for piece in ("a=b&", "&", "history", "=", "%41"):
             self.assert_linear(lambda n, piece=piece: httpraw.head_of(
-                "GET", "/channels/x?" + piece * (n // len(piece)) + "&history=x"), 100_000)
+                "GET", "/channels/x?" + piece * (n // len(piece)) + "&history=x"), 25_000)
 
     def test_json_is_read_in_linear_time(self):
         """Keys compared with all before them, strings and numbers read twice over."""
@@ -654,12 +655,12 @@ class Scaling(Lesson):
                 lambda n: post("publish", b'{"channel":"x","data":[' + b"[]," * (n // 3) + b"1]}"),
                 lambda n: post("broadcast", b'{"data":1,"channels":['
                                + b",".join(b'"c%d"' % i for i in range(n // 8)) + b"]}")):
-            self.assert_linear(make, 100_000)
+            self.assert_linear(make, 25_000)
 
     def test_chunks_are_put_together_in_linear_time(self):
         """A body copied anew for each chunk."""
         self.assert_linear(lambda n: (CHUNKED + "1\r\n \r\n" * (n // 6) + "2\r\n{}\r\n0\r\n\r\n")
-                           .encode(), 100_000)
+                           .encode(), 25_000)
 
 
 class Disabled(unittest.TestCase):

@@ -83,6 +83,7 @@ struct conn {
     bool eof_seen : 1;     // epoll, or the transport, reported the end of the stream
     bool handshaking : 1;  // of TLS: events go there (secure.c)
     bool write_waits : 1;  // writing goes on when something was read
+    bool yielded : 1;      // what is left of its input waits for the next turn
     bool by_address : 1;   // counted under the peer's address too, not only in the total
     uint32_t queued;       // what of outbox.bytes the gauge knows
     struct addr peer;      // whose it is
@@ -135,6 +136,10 @@ void conn_resume(struct conn *conn);
 
 // Says why the connection will end, where nothing has said so yet: for an end in several steps.
 void conn_set_reason(struct conn *conn, enum close_reason reason);
+
+// From on_bytes: this turn has done enough for it; what is left in conn->in is shown again next
+// turn.
+void conn_yield(struct conn *conn);
 
 // Ends reading, lets the outbox drain and then closes with `reason`; at the latest in `timeout_ms`.
 void conn_finish(struct conn *conn, enum close_reason reason, int64_t timeout_ms);

@@ -59,8 +59,11 @@ void ws_stream_init(struct ws_stream *stream, struct ws_pool *pool, uint32_t mes
                     const struct ws_deflate *deflate);
 void ws_stream_finish(struct ws_stream *stream);
 
-// Takes all of `data`; calls the events.
-void ws_on_bytes(struct ws_stream *stream, struct bytes data);
+// Takes bytes of `data` and calls the events; stops once messages of WS_TURN_BYTES came out of
+// them, so that a small read of well compressed messages cannot hold everybody else up. Returns how
+// many bytes it took.
+#define WS_TURN_BYTES (256u << 10)
+size_t ws_on_bytes(struct ws_stream *stream, struct bytes data) ATTR_MUST_CHECK;
 
 // Delivers nothing any more; what still comes is ignored.
 void ws_stream_stop(struct ws_stream *stream);

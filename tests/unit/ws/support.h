@@ -17,6 +17,14 @@ static struct buf trace;
 static int events_count;
 static int stop_at; // the number of the event that stops the stream; 0: none
 
+// All of `data`, in as many turns as the stream wants.
+static inline void stream_feed(struct ws_stream *stream, struct bytes data)
+{
+    while (data.len > 0) {
+        data = bytes_skip(data, ws_on_bytes(stream, data));
+    }
+}
+
 static inline void trace_put(struct ws_stream *stream, const char *name, struct bytes data)
 {
     if (data.len <= 60) {
@@ -151,7 +159,7 @@ static inline void feed_pieces(struct feed *feed, struct bytes in, size_t size)
         size_t n = in.len < size ? in.len : size;
         char *piece = mem_alloc(n);
         memcpy(piece, in.at, n);
-        ws_on_bytes(&feed->stream, bytes_make(piece, n));
+        stream_feed(&feed->stream, bytes_make(piece, n));
         mem_free(piece);
         in = bytes_skip(in, n);
     }

@@ -108,7 +108,7 @@ Test(stream_limits, between_messages_a_stream_holds_no_context)
         put_text(&feed, 0x89, "x");
         size_t len = feed.in.len;
         for (size_t i = 0; i < len; i++) {
-            ws_on_bytes(&feed.stream, bytes_make(feed.in.at + i, 1));
+            stream_feed(&feed.stream, bytes_make(feed.in.at + i, 1));
             bool is_between = i + 1 == 2 + 4 + 5 || i + 1 == len;
             cr_assert_eq(feed.stream.lease == NULL, is_between, "after byte %zu", i + 1);
             cr_assert_eq(feed.pool.idle_count, is_between ? 1 : 0);
@@ -149,12 +149,12 @@ Test(stream_limits, a_context_used_again_is_clean)
     feed_all(&feed);
     cr_assert_eq(feed.pool.idle_count, 1);
     put_text(&feed, 0x81, "mine");
-    ws_on_bytes(&other, buf_bytes(&feed.in));
+    stream_feed(&other, buf_bytes(&feed.in));
     cr_assert_eq(feed.pool.idle_count, 1, "one context served both");
     // A continuation belongs to nothing here.
     buf_clear(&feed.in);
     put_text(&feed, 0x80, "more");
-    ws_on_bytes(&other, buf_bytes(&feed.in));
+    stream_feed(&other, buf_bytes(&feed.in));
     expect_trace("text:half \xe2\x82\xac binary:\xff\xfe text:mine error:1002 ");
     ws_stream_finish(&other);
     feed_end(&feed);
@@ -189,11 +189,11 @@ Test(stream_limits, the_pool_keeps_only_so_many_contexts)
     put_text(&feed, 0x81, "hello");
     for (int i = 0; i < STREAMS; i++) {
         ws_stream_init(&streams[i], &feed.pool, 1000, &no_deflate);
-        ws_on_bytes(&streams[i], bytes_make(feed.in.at, 3));
+        stream_feed(&streams[i], bytes_make(feed.in.at, 3));
         cr_assert_not_null(streams[i].lease);
     }
     for (int i = 0; i < STREAMS; i++) {
-        ws_on_bytes(&streams[i], bytes_skip(buf_bytes(&feed.in), 3));
+        stream_feed(&streams[i], bytes_skip(buf_bytes(&feed.in), 3));
         cr_assert_null(streams[i].lease);
     }
     cr_assert_eq(events_count, STREAMS);
