@@ -528,7 +528,7 @@ class Answers(Lesson):
         before = resident_bytes(self.gateway.pid)
         for _ in range(30):
             connection = self.connect()
-            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
             connection.send(ask)
             connection.read_head()
             slow.append(connection)
