@@ -13,6 +13,7 @@
 
 #include "net_private.h"
 #include "secure.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <sys/socket.h>

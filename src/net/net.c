@@ -17,6 +17,7 @@
 #include "listener_private.h"
 #include "net_private.h"
 #include "secure.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <netinet/in.h>

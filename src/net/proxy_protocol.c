@@ -14,6 +14,7 @@
 #include "tidegate/net/listener.h"
 
 #include "net_private.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <sys/socket.h>

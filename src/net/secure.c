@@ -5,6 +5,7 @@
 // and every event of the socket goes here.
 
 #include "secure.h"
+#include "transport.h"
 
 #include "tidegate/base/metrics.h"
 #include "tidegate/net/listener.h"

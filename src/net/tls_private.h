@@ -4,6 +4,8 @@
 #ifndef TIDEGATE_NET_TLS_PRIVATE_H
 #define TIDEGATE_NET_TLS_PRIVATE_H
 
+#include "transport.h"
+
 #include "tidegate/net/conn.h"
 #include "tidegate/net/tls.h"
 

@@ -3,6 +3,7 @@
 
 #include "tidegate/net/conn.h"
 
+#include "transport.h"
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>

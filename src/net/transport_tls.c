@@ -12,6 +12,7 @@
 #include "tidegate/net/conn.h"
 
 #include "tls_private.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <openssl/err.h>

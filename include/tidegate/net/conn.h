@@ -15,7 +15,7 @@
 #include "tidegate/net/outbox.h"
 
 struct conn;
-struct iovec;
+struct transport; // how bytes move: plain or TLS
 
 // What the bytes mean. One static table a protocol.
 struct conn_handler {
@@ -33,22 +33,6 @@ struct conn_handler {
     // Last call: drop your state. Nothing may be sent any more.
     void (*on_closed)(struct conn *conn, enum close_reason reason);
 };
-
-// How bytes move: plain or TLS.
-struct transport {
-    // As recv() and writev(): bytes, 0 at the end, or -errno (-EAGAIN: not now). A short read
-    // proves that nothing is left, unless conn->eof_seen is set.
-    ssize_t (*read)(struct conn *conn, void *to, size_t len);
-    ssize_t (*writev)(struct conn *conn, const struct iovec *iov, int count);
-    // Goes on with the handshake: 1 done, 0 wants more, -errno failed. NULL: there is none.
-    int (*handshake)(struct conn *conn);
-    // Ends our direction: 0, or -EAGAIN (again when there is room).
-    int (*shutdown)(struct conn *conn);
-    // Before the descriptor is closed.
-    void (*destroy)(struct conn *conn);
-};
-
-extern const struct transport transport_plain;
 
 struct conn {
     struct watch watch;
