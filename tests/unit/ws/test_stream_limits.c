@@ -118,6 +118,24 @@ Test(stream_limits, between_messages_a_stream_holds_no_context)
     feed_end(&feed);
 }
 
+Test(stream_limits, one_call_hands_out_no_more_than_a_turn_is_given)
+{
+    static char text[50001];
+    struct feed feed;
+    memset(text, 'x', sizeof(text) - 1);
+    feed_begin(&feed, 60000);
+    for (int i = 0; i < 8; i++) {
+        put_text(&feed, 0x81, text);
+    }
+    size_t frame = 8 + sizeof(text) - 1;
+    size_t taken = ws_on_bytes(&feed.stream, buf_bytes(&feed.in));
+    cr_assert_eq(taken, 6 * frame); // the sixth message passes 256 KiB
+    cr_assert_eq(events_count, 6);
+    cr_assert_eq(ws_on_bytes(&feed.stream, bytes_skip(buf_bytes(&feed.in), taken)), 2 * frame);
+    cr_assert_eq(events_count, 8);
+    feed_end(&feed);
+}
+
 Test(stream_limits, within_a_fragmented_message_the_context_is_kept)
 {
     struct feed feed;
